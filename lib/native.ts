@@ -1,0 +1,252 @@
+// The one door from TypeScript to the addon: the only file that loads it, and the only one that declares its classes.
+//
+// Instants are microseconds on CLOCK_MONOTONIC (or on a virtual clock), durations microseconds, both as numbers with a
+// fraction; host ids are 16 hex digits; addresses are text. LANs are numbered as in the configuration.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type TransportName = 'auto' | 'raw' | 'udp';
+export type PathStateName = 'unknown' | 'up' | 'down' | 'stopped';
+export type SwitchbackName = 'auto' | 'sticky' | 'manual';
+
+/** One LAN as this host stands on it. */
+export interface NativeLan {
+  name: string;
+  interface: string;
+  ifindex: number;
+  /** `aa:bb:cc:dd:ee:ff` */
+  mac: string;
+  /** Our addresses with prefix lengths, `10.0.1.1/24`; IPv6 link-local included. */
+  addresses: string[];
+  carrier: boolean;
+}
+
+/** What policy decides beforehand; the engine executes it alone. */
+export interface NativePlan {
+  /** LAN indexes, each once: alternates are tried in this order. */
+  preference: number[];
+  switchback: SwitchbackName;
+  /** A revalidated path waits this long before traffic returns. */
+  holdUs: number;
+}
+
+export interface NativeEngineConfig {
+  host: string;
+  /** 16 hex digits, grows at each start. */
+  incarnation: string;
+  name: string;
+  cluster: string;
+  requestor: boolean;
+  intervalUs: number;
+  failAfter: number;
+  restoreAfter: number;
+  maxPeers: number;
+  seed: number;
+  lans: NativeLan[];
+  plan: NativePlan;
+}
+
+/** What only the real engine needs: sockets and a thread. */
+export interface NativeRuntimeConfig extends NativeEngineConfig {
+  port: number;
+  transport: TransportName;
+  /** Path of a network namespace for the engine's thread; empty: stay. */
+  networkNamespace: string;
+  /** SCHED_FIFO priority; 0: do not ask. */
+  realtimePriority: number;
+  /** CPU to pin the thread to; -1: none. */
+  cpu: number;
+}
+
+export interface NativeInterface extends NativeLan {
+  mtu: number;
+  up: boolean;
+  broadcast: boolean;
+  loopback: boolean;
+  kind: string;
+}
+
+/** `Event` of native/core/events.h; names in kebab-case ('path-down', 'lan-failover', ...), `null` where not said. */
+export interface NativeEvent {
+  kind: string;
+  atUs: number;
+  host: string | null;
+  lan: number;
+  alternate: number;
+  state: PathStateName;
+  previous: PathStateName;
+  reason: string;
+  drop: string;
+  missed: number;
+  intervalUs: number;
+  silenceUs: number;
+  detectUs: number;
+  applyUs: number;
+  lateUs: number;
+  count: number;
+  id: number;
+  error: number;
+  destination: string | null;
+}
+
+export interface NativePathRow {
+  host: string;
+  lan: number;
+  state: PathStateName;
+  reason: string;
+  sinceUs: number;
+  silenceUs: number | null;
+  intervalUs: number;
+  missed: number;
+  good: number;
+  roundTripUs: number | null;
+  alternate: number | null;
+  standby: number | null;
+  received: number;
+  lost: number;
+  failovers: number;
+  addresses: string[];
+  mac: string;
+}
+export interface NativePeerRow {
+  host: string;
+  incarnation: string;
+  name: string;
+  requestor: boolean;
+}
+export interface NativeLanRow {
+  index: number;
+  name: string;
+  interface: string;
+  state: 'no-peer' | 'up' | 'down';
+  sinceUs: number;
+  carrier: boolean;
+  moved: boolean;
+  pathsUp: number;
+  pathsDown: number;
+  pathsOther: number;
+  addresses: string[];
+  sent: number;
+  received: number;
+}
+export interface NativeSnapshot {
+  takenUs: number;
+  peers: NativePeerRow[];
+  paths: NativePathRow[];
+  lans: NativeLanRow[];
+  /** Flat counters in camelCase; `drops` and `decodeErrors` by name. */
+  counters: Record<string, number> & { drops?: never };
+  drops: Record<string, number>;
+  decodeErrors: Record<string, number>;
+}
+
+export interface NativeFacts {
+  transport: 'raw' | 'udp';
+  realtime: boolean;
+  realtimeError: number;
+  realtimeHint: string;
+}
+
+export type NativeCommand =
+  | { kind: 'set-plan'; plan: NativePlan }
+  | { kind: 'switchback' | 'failover'; host: string | null; lan: number }
+  | { kind: 'cleanup' };
+
+/** The engine on its own thread. Every method is for the thread that made it. Errors carry `code` and `errno`. */
+export interface NativeEngine {
+  start(): void;
+  /** Says goodbye, removes what carries no traffic, joins the thread. May block for some milliseconds. */
+  stop(goodbye: boolean): void;
+  facts(): NativeFacts;
+  /** Events since the last call, oldest first; `lost` counts those that the ring could not hold, over all time. */
+  drain(): { events: NativeEvent[]; lost: number };
+  /** Queues a command; its answer is an event 'answer' with this id. Throws EAGAIN when the queue is full. */
+  command(command: NativeCommand): number;
+  /** A consistent copy of the tables. Rejects with ETIMEDOUT when the engine's thread does not answer within 2 s. */
+  snapshot(): Promise<NativeSnapshot>;
+  /** Grows while the engine's thread makes progress. */
+  heartbeatCount(): number;
+}
+
+/** One packet that the virtual engine wants to send. `to` null: broadcast. */
+export interface VirtualSend {
+  lan: number;
+  to: string | null;
+  payload: Uint8Array;
+}
+export interface VirtualRouteOp {
+  kind: 'set' | 'remove' | 'neighbour';
+  id: number;
+  what: 'route' | 'rule' | 'neighbour';
+  table: number;
+  destination: string;
+  gateway: string | null;
+  outIfindex: number;
+  source: string | null;
+  alsoDirectIfindex: number;
+  priority: number;
+}
+export interface VirtualEffects {
+  sends: VirtualSend[];
+  routeOps: VirtualRouteOp[];
+  events: NativeEvent[];
+  resync: boolean;
+}
+/** The same engine under a clock that the caller moves. No thread, no socket, no kernel: a simulator's host. */
+export interface VirtualEngine {
+  onPacket(nowUs: number, arrivedUs: number, lan: number, from: string, payload: Uint8Array): VirtualEffects;
+  onLink(nowUs: number, lan: number, carrier: boolean): VirtualEffects;
+  onRouteResult(nowUs: number, id: number, error: number): VirtualEffects;
+  onEntryRemoved(nowUs: number, what: 'route' | 'rule', table: number, destination: string): VirtualEffects;
+  /** The kernel's content, as route operations that were carried out. */
+  onResync(nowUs: number, entries: VirtualRouteOp[]): VirtualEffects;
+  onCommand(nowUs: number, command: NativeCommand | { kind: 'bye' }): VirtualEffects;
+  onDeadline(nowUs: number): VirtualEffects;
+  pollAtUs(): number;
+  snapshot(nowUs: number): NativeSnapshot;
+}
+
+/** A decoded heartbeat, for tools and tests; fields as in docs/wire.md. */
+export interface NativeHeartbeat {
+  type: 'inq' | 'ack' | 'bye';
+  requestor: boolean;
+  solicit: boolean;
+  ackByBroadcast: boolean;
+  hearsYou: boolean;
+  missingIsPartial: boolean;
+  cluster: number;
+  host: string;
+  incarnation: string;
+  sequence: number;
+  intervalUs: number;
+  advertVersion: number;
+  arrivalLan: number;
+  to: string;
+  toIncarnation: string;
+  echoSequence: number;
+  echoHoldUs: number;
+  name: string;
+  lans: { mac: string; addresses: string[] }[];
+  missing: string[];
+}
+
+interface Addon {
+  Engine: new (config: NativeRuntimeConfig, onWake: () => void) => NativeEngine;
+  VirtualEngine: new (config: NativeEngineConfig, nowUs: number) => VirtualEngine;
+  listInterfaces(networkNamespace: string): NativeInterface[];
+  /** Removes everything of faild's from the kernel, whatever runs. Returns how many entries went. */
+  cleanup(networkNamespace: string): number;
+  monotonicUs(): number;
+  encodeHeartbeat(beat: NativeHeartbeat): Uint8Array;
+  /** Throws an error whose `code` is the decoder's word (`too-short`, `bad-magic`, ...). */
+  decodeHeartbeat(bytes: Uint8Array): NativeHeartbeat;
+}
+
+function load(): Addon {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const require = createRequire(import.meta.url);
+  return require(join(here, '..', 'build', 'Release', 'faild.node')) as Addon;
+}
+
+export const native: Addon = load();

@@ -1,0 +1,96 @@
+// The engine at work: one Runtime is one thread that owns an Engine, its LAN sockets, its netlink sockets and its timer.
+//
+// Threads: the *owner* (any one thread; in the daemon, Node's main thread) constructs, starts, drains and stops; the
+// *engine thread* does everything else and is the only one that touches the Engine. Between them: an SPSC event ring up,
+// a bounded command queue with an eventfd down, and snapshot requests whose memory the owner brings. Nobody waits for
+// the other, except stop(), which joins.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine.h"
+
+namespace faild {
+
+enum class Transport : uint8_t { kAutomatic = 0, kRaw = 1, kUdp = 2 };  // automatic: raw where CAP_NET_RAW permits
+
+struct RuntimeConfig {
+  EngineConfig engine;
+  uint16_t port = 9311;
+  Transport transport = Transport::kAutomatic;
+  std::string network_namespace;     // path to enter (setns on the engine's thread); empty: stay
+  int realtime_priority = 50;        // SCHED_FIFO; 0: do not ask
+  std::optional<int> cpu;            // pin the engine's thread
+};
+
+// What went wrong, so that an operator knows what to do: a stable code, the errno, and one sentence.
+struct RuntimeError {
+  std::string code;     // "EPERM_NET_RAW", "ENOLAN", "EADDRINUSE", ...
+  int error = 0;        // errno
+  std::string message;
+};
+
+// How the thread turned out, fixed once it runs.
+struct RuntimeFacts {
+  Transport transport = Transport::kRaw;  // never automatic
+  bool realtime = false;                  // SCHED_FIFO was granted
+  int realtime_error = 0;                 // errno when it was not
+  std::string realtime_hint;              // how to grant it
+};
+
+// A consistent copy of the tables. The owner makes it with room for every peer; the engine's thread fills it, some rows
+// a wake-up, and publishes it. Whole rows are consistent; rows may be some wake-ups apart.
+struct Snapshot {
+  Instant taken;
+  std::vector<PeerRow> peers;
+  std::vector<PathRow> paths;
+  std::vector<LanRow> lans;
+  Counters counters;
+};
+
+class Runtime {
+ public:
+  using Wake = void (*)(void*);  // called on the engine's thread, at most once until drain() is called again
+
+  Runtime(RuntimeConfig config, Wake wake, void* context);
+  ~Runtime();  // stops
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Opens everything and starts the thread. Nothing is left behind when it returns an error.
+  [[nodiscard]] std::optional<RuntimeError> start();
+  // Says goodbye three times (when `goodbye`), cleans up what carries no traffic, ends the thread, closes everything.
+  void stop(bool goodbye);
+
+  [[nodiscard]] const RuntimeFacts& facts() const;
+  // Copies up to `room` events to `out`; returns how many. `*lost` grows when the ring overflowed. Clears the wake flag
+  // before reading, so that no event is left without a wake-up.
+  [[nodiscard]] size_t drain(Event* out, size_t room, uint64_t* lost);
+  [[nodiscard]] bool submit(const Command& command);  // false: queue full
+  // Asks for a snapshot; an event kAnswer with this id tells that take_snapshot will find it. One at a time: false
+  // while another is under way.
+  [[nodiscard]] bool request_snapshot(uint32_t id);
+  [[nodiscard]] std::unique_ptr<Snapshot> take_snapshot();
+  // Grows whenever the engine's thread goes round its loop: a watchdog's food. Any thread may read it.
+  [[nodiscard]] uint64_t heartbeat_count() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The interfaces of a network namespace (empty: this thread's), with their usable addresses.
+struct InterfaceInfo {
+  LanConfig lan;          // name empty
+  uint32_t mtu = 0;
+  bool admin_up = false, broadcast = false, loopback = false;
+  std::string kind;       // "veth", "bridge", ...; empty for an ordinary device
+};
+[[nodiscard]] std::optional<RuntimeError> list_interfaces(const std::string& network_namespace,
+                                                          std::vector<InterfaceInfo>* out);
+
+}  // namespace faild
