@@ -49,7 +49,8 @@ struct RouteOp {
   RouteKey key;            // kSet, kRemove
   RouteTarget target;      // kSet of a route (and the metric below)
   uint32_t priority = 0;   // route: its unique metric; rule: its preference
-  // kNeighbour: `gateway` is at `mac` on `out_ifindex` (reachable, learned by a protocol: never garbage-collected).
+  // kNeighbour: the address is at this MAC on that interface (reachable, learned by a protocol: never
+  // garbage-collected). A MAC of all zeros: the entry goes.
   IpAddress neighbour;
   MacAddress neighbour_mac;
   uint32_t neighbour_ifindex = 0;

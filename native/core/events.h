@@ -95,6 +95,13 @@ struct Event {
   Prefix destination;
 };
 
+[[nodiscard]] inline Event make_event(EventKind kind, Instant at) {
+  Event event;
+  event.kind = kind;
+  event.at = at;
+  return event;
+}
+
 [[nodiscard]] const char* to_string(PathState state);
 [[nodiscard]] const char* to_string(Reason reason);
 [[nodiscard]] const char* to_string(EventKind kind);

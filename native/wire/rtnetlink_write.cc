@@ -183,7 +183,9 @@ size_t write_rule(const RouteOp& op, std::span<uint8_t> out) {
 }
 
 size_t write_neighbour(const RouteOp& op, std::span<uint8_t> out) {
-  Message message(out, RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, op.id);
+  const bool removal = op.neighbour_mac == MacAddress{};
+  const uint16_t flags = removal ? NLM_F_ACK : NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  Message message(out, removal ? RTM_DELNEIGH : RTM_NEWNEIGH, flags, op.id);
   ndmsg neighbour{};
   neighbour.ndm_family = kernel_family(op.neighbour.family);
   neighbour.ndm_ifindex = static_cast<int>(op.neighbour_ifindex);
@@ -191,6 +193,7 @@ size_t write_neighbour(const RouteOp& op, std::span<uint8_t> out) {
   neighbour.ndm_flags = NTF_EXT_LEARNED;  // ours to keep: garbage collection leaves it alone
   message.append(neighbour);
   message.attribute_ip(NDA_DST, op.neighbour);
+  if (removal) return message.finish();
   message.attribute(NDA_LLADDR, op.neighbour_mac.bytes.data(), op.neighbour_mac.bytes.size());
   message.attribute_u8(NDA_PROTOCOL, kRouteProtocol);
   return message.finish();

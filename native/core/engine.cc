@@ -1,0 +1,274 @@
+// The engine's frame: construction, time, and the end of every step.
+#include "core/engine.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+// A wake-up later than this voids the round: a quarter of the interval, and never less than what a healthy SCHED_FIFO
+// thread on an idle machine needs (p99.9 is 226 us, see FACTS).
+constexpr Duration kLatenessFloor = Duration::us(250);
+// Stalls and drops are reported at most this often, with what came together meanwhile.
+constexpr Duration kStallReportEvery = Duration::seconds(1);
+// Learned neighbour entries are written again at this pace, below the kernel's 30 s of base_reachable_time.
+constexpr Duration kNeighboursEvery = Duration::seconds(20);
+// Room for two places (exception, standby) of two addresses a path, and the rules.
+constexpr size_t kPlacesPerPath = 4;
+constexpr size_t kRulePlaces = 2 + kMaxLans * kMaxAddressesPerLan;
+
+}  // namespace
+
+Engine::Impl::Impl(const EngineConfig& config, Instant now)
+    : config_(config),
+      plan_(config.plan),
+      rules_{config.fail_after, config.restore_after},
+      peers_(config.max_peers),
+      paths_(config.max_peers * config.lans.size()),
+      heap_(config.max_peers * config.lans.size()),
+      store_(config.max_peers * config.lans.size() * kPlacesPerPath + kRulePlaces),
+      last_run_(now),
+      last_deadline_(now),
+      next_send_(now),
+      next_tick_(now),
+      shortest_(config.interval),
+      neighbours_again_at_(now + kNeighboursEvery) {
+  FAILD_CHECK(config.host != HostId{} && config.incarnation != Incarnation{});
+  FAILD_CHECK(!config.lans.empty());
+  lans_.reserve(config.lans.size());
+  missing_.reserve(config.lans.size());
+  for (const LanConfig& lan : config.lans) {
+    lans_.emplace_back();
+    lans_.back().config = lan;
+    lans_.back().carrier = lan.carrier;
+    lans_.back().since = now;
+    missing_.emplace_back(config.max_peers);
+  }
+  dirty_.assign(config.max_peers, 0);
+  dirty_flags_.assign(config.max_peers, 0);
+  // A random phase keeps a cluster that was started by one command from speaking in unison.
+  Random random(config.seed);
+  const auto interval_ns = static_cast<uint64_t>(config.interval.in_ns());
+  next_send_ = now + Duration::ns(static_cast<int64_t>(random.below(interval_ns)));
+  refresh_advert();
+}
+
+// --- deadlines --------------------------------------------------------------------------------------------------
+
+std::optional<Instant> Engine::Impl::path_deadline(const Path& path) const {
+  std::optional<Instant> earliest;
+  const auto consider = [&](std::optional<Instant> at) {
+    if (at && (!earliest || *at < *earliest)) earliest = at;
+  };
+  if ((path.hearing || path.good > 0) && path.heard_at) {
+    consider(*path.heard_at + detection_time(rules_, path.interval));
+  }
+  consider(path.solicit_at);
+  consider(path.introduce_at);
+  consider(path.return_at);
+  consider(path.patience_at);
+  return earliest;
+}
+
+// Makes sure that the heap wakes us early enough for this path; being too early costs one look.
+void Engine::Impl::arm(uint32_t slot) {
+  const auto deadline = path_deadline(paths_[slot]);
+  if (!deadline) return;
+  const auto entry = heap_.find(slot);
+  if (!entry || *deadline < *entry) heap_.set(slot, *deadline);
+}
+
+Instant Engine::Impl::poll_at() const {
+  if (synced_ && (store_.ready() || (dirty_count_ > 0 && !stopped_))) return last_run_;
+  for (const Lan& lan : lans_) {
+    if (!stopped_ && (lan.sweep || lan.urgent)) return last_run_;
+  }
+  Instant at = next_tick_;
+  if (config_.requestor && !stopped_) at = std::min(at, next_send_);
+  if (const auto top = heap_.top()) at = std::min(at, top->at + shift_);
+  if (const auto retry = store_.retry_at()) at = std::min(at, *retry);
+  return at;
+}
+
+// Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock stands still for the time
+// since we last looked, not just for the lateness: a stall that began between two ticks shows only its end.
+void Engine::Impl::notice_stall(Instant now, Effects& effects) {
+  const Duration late = now - poll_at();
+  if (late <= std::max(kLatenessFloor, shortest_ / 4)) return;
+  shift_ += now - last_deadline_;
+  counters_.stalls++;
+  counters_.late_total += late;
+  counters_.late_max = std::max(counters_.late_max, late);
+  stalls_unreported_++;
+  stall_worst_ = std::max(stall_worst_, late);
+  if (stall_reported_at_ && now - *stall_reported_at_ < kStallReportEvery) return;
+  stall_reported_at_ = now;
+  Event event = make_event(EventKind::kStalled, now);
+  event.late = stall_worst_;
+  event.count = stalls_unreported_;
+  report(effects, event);
+  stalls_unreported_ = 0;
+  stall_worst_ = Duration();
+}
+
+void Engine::Impl::on_deadline(Instant now, Effects& effects) {
+  notice_stall(now, effects);
+  if (!stopped_) {
+    fire_deadlines(now, effects);
+    for (size_t i = 0; i < lans_.size(); i++) {
+      sweep_lan(now, LanIndex{static_cast<uint8_t>(i)}, effects);
+      judge_lan_up(now, LanIndex{static_cast<uint8_t>(i)}, effects);
+      tend_lan(now, LanIndex{static_cast<uint8_t>(i)});
+    }
+    send_inquiries(now, effects);  // after the verdicts, so that the missing lists are today's
+  }
+  store_.retry(now);
+  if (orphans_until_ && now >= *orphans_until_) {
+    orphans_until_.reset();
+    remove_orphans();
+  }
+  if (now >= neighbours_again_at_) {
+    neighbours_again_at_ = now + kNeighboursEvery;
+    want_neighbours_again(std::nullopt);
+  }
+  next_tick_ = now + shortest_;
+  last_deadline_ = now;
+  finish_step(now, effects);
+}
+
+void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
+  const Instant at = attention(now);
+  // Entries that are only lazily early are put right a little ahead of time, while we are awake anyway.
+  const Instant look_ahead = at + shortest_ / 8;
+  while (const auto top = heap_.top()) {
+    if (top->at > look_ahead) break;
+    const auto real = path_deadline(paths_[top->slot]);
+    if (!real) {
+      heap_.remove(top->slot);
+    } else if (*real <= at) {
+      heap_.remove(top->slot);
+      fire_path(now, top->slot, effects);
+      arm(top->slot);
+    } else if (*real > top->at) {
+      heap_.set(top->slot, *real);
+    } else {
+      break;
+    }
+  }
+  judge_isolation(now, effects);
+}
+
+// Everything of this path that is due. Each branch disarms what it handles, so that the loop above always advances.
+void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  const Instant at = attention(now);
+  if ((path.hearing || path.good > 0) && path.heard_at &&
+      at >= *path.heard_at + detection_time(rules_, path.interval)) {
+    path_silent(now, slot, effects);
+  }
+  if (path.solicit_at && at >= *path.solicit_at) send_solicit(now, slot, effects);
+  if (path.introduce_at && at >= *path.introduce_at) introduce(now, slot, effects);
+  const auto due = [&] {
+    return (path.return_at && at >= *path.return_at) ||
+           (path.patience_at && at >= *path.patience_at);
+  };
+  if (due()) decide_peer(now, peer_of(slot));
+  FAILD_CHECK(!due());
+}
+
+// A path that was never proven. If the peer is up on another LAN, has an address on this one, and for a whole detection
+// time and more is not heard here (or says that it does not hear us), then this path is dead from the start: a host
+// that boots while LAN A is broken must still reach its peers' addresses on A. As long as we do hear the peer, the
+// handshake goes on and `unknown` takes no action.
+void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  const Instant at = attention(now);
+  path.introduce_at.reset();
+  if (path.state != PathState::kUnknown || path.acked) return;
+  const bool deaf = !path.heard_at || path.heard_by_peer == HeardByPeer::kNo;
+  if (deaf && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
+    note_silence(path);
+    set_state(now, slot, PathState::kDown, Reason::kNeverHeard, effects, false);
+    judge_lan(now, lan_of(slot), Reason::kLanSilent, effects);
+  } else {
+    path.introduce_at = at + detection_time(rules_, config_.interval);
+  }
+}
+
+// What every input ends with: decide what has changed, and hand out what the kernel should do.
+void Engine::Impl::finish_step(Instant now, Effects& effects) {
+  last_run_ = now;
+  if (!stopped_ && !lan_verdict_now_) decide_some(now);
+  lan_verdict_now_ = false;
+  if (synced_) {
+    store_.emit(now, effects);
+    emit_neighbours(effects);
+  }
+  if (cleanup_id_ && store_.settled() && neighbours_wanted_ == 0) {
+    Event event = make_event(EventKind::kAnswer, now);
+    event.id = *cleanup_id_;
+    report(effects, event);
+    cleanup_id_.reset();
+  }
+}
+
+void Engine::Impl::report(Effects& effects, const Event& event) {
+  if (effects.events.push(event)) return;
+  effects.events_lost++;
+  counters_.events_lost++;
+}
+
+// --- the public face ---------------------------------------------------------------------------------------------
+
+Engine::Engine(const EngineConfig& config, Instant now)
+    : impl_(std::make_unique<Impl>(config, now)) {}
+Engine::~Engine() = default;
+
+void Engine::on_packet(Instant now, const PacketIn& packet, Effects& effects) {
+  impl_->on_packet(now, packet, effects);
+}
+void Engine::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
+  impl_->on_receive_drops(now, lan, count, effects);
+}
+void Engine::on_link(Instant now, const LinkChange& change, Effects& effects) {
+  impl_->on_link(now, change, effects);
+}
+void Engine::on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects) {
+  impl_->on_interface(now, lan, interface, effects);
+}
+void Engine::on_route_result(Instant now, const RouteResult& result, Effects& effects) {
+  impl_->on_route_result(now, result, effects);
+}
+void Engine::on_entry_removed(Instant now, const RouteKey& key, Effects& effects) {
+  impl_->on_entry_removed(now, key, effects);
+}
+void Engine::on_resync_begin(Instant /*now*/) { impl_->on_resync_begin(); }
+void Engine::on_resync_entry(Instant /*now*/, const KernelEntry& entry) {
+  impl_->on_resync_entry(entry);
+}
+void Engine::on_resync_end(Instant now, Effects& effects) { impl_->on_resync_end(now, effects); }
+void Engine::on_command(Instant now, const Command& command, Effects& effects) {
+  impl_->on_command(now, command, effects);
+}
+void Engine::on_deadline(Instant now, Effects& effects) { impl_->on_deadline(now, effects); }
+Instant Engine::poll_at() const { return impl_->poll_at(); }
+Duration Engine::shortest_interval() const { return impl_->shortest_interval(); }
+size_t Engine::peer_count() const { return impl_->peers().size(); }
+size_t Engine::lan_count() const { return impl_->lan_count(); }
+const Counters& Engine::counters() const { return impl_->counters(); }
+
+void Engine::read_peer(size_t peer, PeerRow* row) const {
+  const Peer& from = impl_->peers()[static_cast<uint32_t>(peer)];
+  *row = PeerRow{from.host, from.incarnation, from.name, from.requestor};
+}
+bool Engine::read_path(Instant now, size_t peer, LanIndex lan, PathRow* row) const {
+  if (!impl_->has_path(static_cast<uint32_t>(peer), lan)) return false;
+  impl_->read_path(now, static_cast<uint32_t>(peer), lan, row);
+  return true;
+}
+void Engine::read_lan(LanIndex lan, LanRow* row) const { impl_->read_lan(lan, row); }
+
+}  // namespace faild

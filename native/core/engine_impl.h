@@ -1,0 +1,227 @@
+// The engine's inside: one class, its methods in files by the kind of input.
+//
+//   engine.cc           construction, the public face, time (deadlines, stalls, what is due)
+//   engine_packets.cc   a packet has arrived: who, what, and what it proves
+//   engine_verdicts.cc  a path changes state; a whole LAN is judged
+//   engine_probes.cc    what we send: INQ, ACK, solicit, BYE
+//   engine_routes.cc    where traffic shall go
+//   engine_kernel.cc    the kernel's answers; dumps and adoption; neighbours; commands
+//   engine_read.cc      rows for readers
+//
+// Invariants:
+//  - A chosen alternate was up and fresh when it was chosen; the last path is never withdrawn.
+//  - Every path that has something to wait for has an entry in the deadline heap, at or before its real deadline.
+//  - A peer whose evidence has changed is in `dirty_` until its routes have been decided again.
+//  - A LAN's standby entries for healthy peers are in the kernel only while its rule is not (LanMode::kReady).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/deadline_heap.h"
+#include "core/engine.h"
+#include "core/missing_list.h"
+#include "core/path.h"
+#include "core/peer_table.h"
+#include "core/planner.h"
+#include "core/route_store.h"
+
+namespace faild {
+
+// How a LAN's standby table stands to its rule.
+enum class LanMode : uint8_t {
+  kReady,    // no rule; the table is filled for every peer; single peers move by exceptions
+  kMoved,    // the rule is in force; the table holds just the paths that shall be away
+  kLeaving,  // single exceptions are taking over; when they stand, the rule goes
+};
+
+inline constexpr size_t kSentWindow = 64;  // INQs whose ACKs are still accepted; a power of two
+
+struct Lan {
+  LanConfig config;
+  LanMode mode = LanMode::kReady;
+  bool down = false;                 // judged as a whole
+  bool carrier = true;
+  Reason reason = Reason::kNone;
+  Instant since;
+  Instant verdict_at;
+  Duration detect;
+  std::optional<uint32_t> sweep;     // after a LAN verdict: the next peer whose path is still to be marked
+  uint32_t up = 0, other = 0, down_paths = 0, away = 0;  // paths by state; away: traffic takes an alternate
+  uint32_t moved_count = 0;          // paths of the last LAN verdict
+  uint32_t sequence = 0, unicast_sequence = 0;
+  std::array<Instant, kSentWindow> sent_at{};  // by broadcast sequence
+  std::optional<Instant> solicit_gate;         // solicits are spaced
+  std::optional<Instant> urgent_at;            // last INQ out of turn
+  bool urgent = false;
+  uint64_t sent = 0, received = 0;
+};
+
+class Engine::Impl {
+ public:
+  Impl(const EngineConfig& config, Instant now);
+
+  // Inputs, as in engine.h.
+  void on_packet(Instant now, const PacketIn& packet, Effects& effects);
+  void on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects);
+  void on_link(Instant now, const LinkChange& change, Effects& effects);
+  void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
+  void on_route_result(Instant now, const RouteResult& result, Effects& effects);
+  void on_entry_removed(Instant now, const RouteKey& key, Effects& effects);
+  void on_resync_begin();
+  void on_resync_entry(const KernelEntry& entry);
+  void on_resync_end(Instant now, Effects& effects);
+  void on_command(Instant now, const Command& command, Effects& effects);
+  void on_deadline(Instant now, Effects& effects);
+  [[nodiscard]] Instant poll_at() const;
+
+  // Reading.
+  void read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* row) const;
+  void read_lan(LanIndex lan, LanRow* row) const;
+  [[nodiscard]] bool has_path(uint32_t peer, LanIndex lan) const;
+  [[nodiscard]] const PeerTable& peers() const { return peers_; }
+  [[nodiscard]] size_t lan_count() const { return lans_.size(); }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] Duration shortest_interval() const { return shortest_; }
+
+ private:
+  // --- time (engine.cc)
+  [[nodiscard]] Instant attention(Instant now) const { return now - shift_; }
+  void notice_stall(Instant now, Effects& effects);
+  void arm(uint32_t slot);
+  [[nodiscard]] std::optional<Instant> path_deadline(const Path& path) const;
+  void fire_deadlines(Instant now, Effects& effects);
+  void fire_path(Instant now, uint32_t slot, Effects& effects);
+  void introduce(Instant now, uint32_t slot, Effects& effects);
+  void finish_step(Instant now, Effects& effects);
+  void report(Effects& effects, const Event& event);
+  [[nodiscard]] Event path_event(EventKind kind, Instant now, uint32_t slot) const;
+
+  // --- packets (engine_packets.cc)
+  void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
+  [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet, Effects& effects);
+  void learn(Instant now, uint32_t peer);
+  void meet_restarted(Instant now, uint32_t peer, Effects& effects);
+  void locate_paths(Instant now, uint32_t peer);
+  void on_inquiry(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
+  void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
+  void on_goodbye(Instant now, uint32_t peer, Effects& effects);
+  void note_listing(uint32_t slot);
+  void after_evidence(Instant now, uint32_t slot, Effects& effects);
+  void learn_source(const PacketIn& packet, uint32_t slot);
+
+  // --- verdicts (engine_verdicts.cc)
+  void set_state(Instant now, uint32_t slot, PathState state, Reason reason, Effects& effects,
+                 bool quiet);
+  void count_state(Lan& lan, PathState state, int32_t by);
+  void update_missing(uint32_t slot);
+  void path_silent(Instant now, uint32_t slot, Effects& effects);
+  [[nodiscard]] bool has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const;
+  [[nodiscard]] bool lan_is_silent(LanIndex lan, Instant at) const;
+  void judge_lan(Instant now, LanIndex lan, Reason reason, Effects& effects);
+  void lan_down(Instant now, LanIndex lan, Reason reason, Effects& effects);
+  void sweep_lan(Instant now, LanIndex lan, Effects& effects);
+  void judge_lan_up(Instant now, LanIndex lan, Effects& effects);
+  void judge_isolation(Instant now, Effects& effects);
+
+  // --- probes (engine_probes.cc)
+  void send_inquiries(Instant now, Effects& effects);
+  void send_inquiry(Instant now, LanIndex lan, Effects& effects);
+  void send_ack(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
+  void send_solicit(Instant now, uint32_t slot, Effects& effects);
+  void send_goodbyes(Effects& effects);
+  void plan_solicit(Instant at, uint32_t slot);
+  void refresh_advert();
+  [[nodiscard]] SendPacket* start_packet(LanIndex lan, MessageType type, Effects& effects);
+  void finish_packet(SendPacket& packet);
+
+  // --- routes (engine_routes.cc)
+  void mark_dirty(uint32_t peer);
+  void decide_some(Instant now);
+  void decide_peer(Instant now, uint32_t peer);
+  void decide_path(Instant now, uint32_t slot);
+  void leave_path(Instant now, uint32_t slot);
+  void return_path(Instant now, uint32_t slot);
+  void set_via(uint32_t slot, std::optional<LanIndex> via);
+  void apply_routes(Instant now, uint32_t slot, bool announce);
+  void apply_destination(uint32_t slot, const IpAddress& destination, bool announce);
+  void retract_routes(uint32_t slot);
+  void claim(Instant now, uint32_t slot);
+  void supersede(uint32_t slot, const IpAddress& address);
+  [[nodiscard]] std::optional<RouteTarget> route_target(uint32_t slot, const IpAddress& destination,
+                                                        LanIndex via, bool returning) const;
+  void want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, bool announce);
+  void want_exception_rules();
+  void tend_lan(Instant now, LanIndex lan);
+  void adopt(Instant now, Effects& effects);
+  void adopt_rule(Instant now, const RouteKey& key);
+  void remove_orphans();
+  void adopt_routes(Instant now, Effects& effects);
+  void report_outcome(Instant now, const RouteOutcome& outcome, Effects& effects);
+  void emit_neighbours(Effects& effects);
+  void want_neighbours_again(std::optional<LanIndex> lan);
+  void set_neighbours(uint32_t slot, bool present, Effects& effects);
+  void clean_up(uint32_t id);
+  [[nodiscard]] int set_plan(const Plan& plan);
+  [[nodiscard]] int move_by_hand(const Command& command);
+
+  // --- addressing
+  [[nodiscard]] uint32_t slot_of(uint32_t peer, LanIndex lan) const {
+    return static_cast<uint32_t>(peer * lans_.size() + lan.value);
+  }
+  [[nodiscard]] uint32_t peer_of(uint32_t slot) const {
+    return static_cast<uint32_t>(slot / lans_.size());
+  }
+  [[nodiscard]] LanIndex lan_of(uint32_t slot) const {
+    return LanIndex{static_cast<uint8_t>(slot % lans_.size())};
+  }
+  [[nodiscard]] std::span<const Path> paths_of(uint32_t peer) const {
+    return {&paths_[peer * lans_.size()], lans_.size()};
+  }
+  [[nodiscard]] const LanAdvert* advert_of(uint32_t slot) const;
+
+  EngineConfig config_;
+  Plan plan_;
+  DetectorRules rules_;
+  PeerTable peers_;
+  std::vector<Path> paths_;            // peer * lan_count + lan
+  std::vector<Lan> lans_;
+  std::vector<MissingList> missing_;   // by LAN
+  DeadlineHeap heap_;                  // attention clock, lazily early
+  RouteStore store_;
+  Counters counters_;
+
+  // Time.
+  Duration shift_;                     // all stalls together: real clock - attention clock
+  Instant last_run_, last_deadline_, next_send_, next_tick_;
+  Duration shortest_;
+  std::optional<Instant> stall_reported_at_;
+  uint32_t stalls_unreported_ = 0;
+  Duration stall_worst_;
+  bool isolated_ = false;
+  std::array<std::optional<Instant>, kDrops> drop_reported_at_{};
+  std::array<uint32_t, kDrops> drops_unreported_{};
+
+  // Peers whose routes are to be decided again, first in, first out; `dirty_flags_` keeps each in once.
+  std::vector<uint32_t> dirty_;        // a ring of max_peers places
+  size_t dirty_head_ = 0, dirty_count_ = 0;
+  std::vector<uint8_t> dirty_flags_;
+  bool lan_verdict_now_ = false;       // a rule must reach the kernel before single peers are looked at
+  uint32_t neighbours_wanted_ = 0, neighbour_cursor_ = 0;
+  Instant neighbours_again_at_;
+  uint32_t neighbour_id_ = 0;
+
+  // Life.
+  bool synced_ = false;                // the first dump has been read: we may write
+  bool stopped_ = false;
+  std::optional<Instant> orphans_until_;
+  std::optional<uint32_t> cleanup_id_;
+  uint32_t advert_version_ = 1;
+
+  Heartbeat in_, out_;                 // scratch; `out_` keeps our name and adverts
+};
+
+}  // namespace faild

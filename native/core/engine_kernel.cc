@@ -1,0 +1,337 @@
+// The kernel speaks: answers to operations, entries that others removed, dumps. And what an earlier run left there.
+#include <algorithm>
+#include <cerrno>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+// Neighbour operations are numbered apart from the ledger's, in the upper half of the ids.
+constexpr uint32_t kNeighbourIds = 0x80000000U;
+// Standby entries of an earlier run that no peer has claimed by then carry no traffic and go.
+constexpr Duration kOrphanGrace = Duration::seconds(10);
+
+[[nodiscard]] bool is_standby_table(uint32_t table, size_t lans) {
+  return table >= kFirstStandbyTable && table < kFirstStandbyTable + lans;
+}
+
+}  // namespace
+
+void Engine::Impl::on_route_result(Instant now, const RouteResult& result, Effects& effects) {
+  counters_.route_ops++;
+  if ((result.id & kNeighbourIds) == 0) {
+    if (const auto outcome = store_.on_result(now, result)) report_outcome(now, *outcome, effects);
+  }
+  finish_step(now, effects);
+}
+
+void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effects& effects) {
+  if (outcome.error != 0) {
+    counters_.route_errors++;
+    Event event = make_event(EventKind::kRouteFailed, now);
+    event.error = outcome.error;
+    event.destination = outcome.key.destination;
+    report(effects, event);
+    return;
+  }
+  if (!outcome.announce) return;
+  if (outcome.key.kind == RouteKey::Kind::kRule) {
+    if (!is_standby_table(outcome.key.table, lans_.size())) return;
+    const LanIndex index{static_cast<uint8_t>(outcome.key.table - kFirstStandbyTable)};
+    const Lan& lan = lans_[index.value];
+    Event event = make_event(outcome.removed ? EventKind::kLanSwitchback : EventKind::kLanFailover, now);
+    event.lan = index;
+    event.reason = lan.reason;
+    event.count = outcome.removed ? lan.up : lan.moved_count;
+    event.detect = outcome.removed ? Duration() : lan.detect;
+    event.silence = lan.detect;
+    event.interval = shortest_;
+    event.apply = now - lan.verdict_at;
+    event.destination = outcome.key.destination;
+    for (const LanIndex other : plan_.preference) {
+      if (other != index && !lans_[other.value].down) {
+        event.alternate = other;
+        break;
+      }
+    }
+    report(effects, event);
+    return;
+  }
+  if (outcome.tag == kNoTag) return;
+  const Path& path = paths_[outcome.tag];
+  Event event = path_event(path.via ? EventKind::kFailover : EventKind::kSwitchback, now, outcome.tag);
+  event.apply = now - path.verdict_at;
+  event.destination = outcome.key.destination;
+  report(effects, event);
+}
+
+void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& effects) {
+  if (!stopped_ && store_.on_removed(key)) {
+    counters_.route_repairs++;
+    Event event = make_event(EventKind::kRouteRepaired, now);
+    event.destination = key.destination;
+    report(effects, event);
+  }
+  finish_step(now, effects);
+}
+
+// --- dumps ---------------------------------------------------------------------------------------------------------
+
+void Engine::Impl::on_resync_begin() { store_.resync_begin(); }
+
+void Engine::Impl::on_resync_entry(const KernelEntry& entry) { store_.resync_entry(entry); }
+
+void Engine::Impl::on_resync_end(Instant now, Effects& effects) {
+  counters_.resyncs++;
+  const uint32_t repairs = store_.resync_end();
+  counters_.route_repairs += repairs;
+  if (!synced_) {
+    synced_ = true;
+    adopt(now, effects);
+    want_exception_rules();
+    orphans_until_ = now + kOrphanGrace;
+  } else if (!orphans_until_) {
+    remove_orphans();
+  }
+  if (repairs > 0) {
+    Event event = make_event(EventKind::kRouteRepaired, now);
+    event.count = repairs;
+    report(effects, event);
+  }
+  finish_step(now, effects);
+}
+
+// The first dump shows what an earlier run of ours left in force. It stays in force: rules and exceptions become
+// wanted as they are, under nobody's name, until a peer with that address appears and claims them. Rules first: they
+// tell which standby tables carry traffic.
+void Engine::Impl::adopt(Instant now, Effects& effects) {
+  BoundedVector<RouteKey, 64> rules;
+  store_.each_orphan([&](const RouteKey& key, const RouteTarget&, uint32_t) {
+    if (key.kind == RouteKey::Kind::kRule && is_standby_table(key.table, lans_.size())) {
+      (void)rules.push(key);
+    }
+  });
+  for (const RouteKey& key : rules) adopt_rule(now, key);
+  adopt_routes(now, effects);
+}
+
+void Engine::Impl::adopt_rule(Instant now, const RouteKey& key) {
+  const LanIndex index{static_cast<uint8_t>(key.table - kFirstStandbyTable)};
+  Lan& lan = lans_[index.value];
+  const auto& addresses = lan.config.addresses;
+  const bool same = std::any_of(addresses.begin(), addresses.end(), [&](const Prefix& ours) {
+    return ours.network() == key.destination;
+  });
+  // The LANs were numbered otherwise then: adopt_routes gives this table's routes to the exceptions instead.
+  if (!same) return;
+  lan.mode = LanMode::kMoved;
+  lan.down = true;
+  lan.reason = Reason::kAdopted;
+  lan.since = now;
+  want_lan_rules(index, true, RoutePhase::kMove, false);
+}
+
+void Engine::Impl::adopt_routes(Instant now, Effects& effects) {
+  // In force are the exceptions, and the standby tables to which a rule led, rightly numbered or not.
+  std::array<bool, kMaxLans> misnumbered{};
+  store_.each_orphan([&](const RouteKey& key, const RouteTarget&, uint32_t) {
+    if (key.kind == RouteKey::Kind::kRule && is_standby_table(key.table, lans_.size())) {
+      misnumbered[key.table - kFirstStandbyTable] = true;
+    }
+  });
+  Event event = make_event(EventKind::kAdopted, now);
+  store_.each_orphan([&](const RouteKey& key, const RouteTarget& target, uint32_t priority) {
+    if (key.kind != RouteKey::Kind::kRoute) return;
+    const bool standby = is_standby_table(key.table, lans_.size());
+    const size_t lan = standby ? key.table - kFirstStandbyTable : 0;
+    if (key.table == kExceptionsTable || (standby && lans_[lan].mode == LanMode::kMoved)) {
+      store_.want(key, target, RoutePhase::kMove, kNoTag, false, priority);
+      event.count++;
+    } else if (standby && misnumbered[lan]) {
+      RouteKey exception = key;
+      exception.table = kExceptionsTable;
+      store_.want(exception, target, RoutePhase::kMove, kNoTag, false, 0);
+      event.count++;
+    }
+  });
+  store_.remove_where(RoutePhase::kReturn, [](const RouteKey& key, bool wanted) {
+    return !wanted && key.kind == RouteKey::Kind::kRule;
+  });
+  if (event.count > 0) report(effects, event);
+}
+
+// Entries with our protocol number that nobody wants: standby routes of hosts that did not come back, or of a run that
+// we know nothing of.
+void Engine::Impl::remove_orphans() {
+  store_.remove_where(RoutePhase::kTidy, [](const RouteKey&, bool wanted) { return !wanted; });
+}
+
+// A peer with an address on this LAN has appeared: if traffic for it is away since an earlier run, the path begins as
+// down and has to prove itself before the traffic comes back.
+void Engine::Impl::claim(Instant now, uint32_t slot) {
+  Path& path = paths_[slot];
+  const LanAdvert* advert = advert_of(slot);
+  if (advert == nullptr || path.via) return;
+  const LanIndex lan = lan_of(slot);
+  const uint32_t table =
+      lans_[lan.value].mode == LanMode::kMoved ? standby_table(lan) : kExceptionsTable;
+  for (const Prefix& address : advert->addresses) {
+    for (const uint32_t from : {table, kExceptionsTable}) {
+      const RouteKey key{RouteKey::Kind::kRoute, from, Prefix::host(address.address)};
+      const auto target = store_.installed(key);
+      if (path.via || !target || store_.owner(key) != kNoTag) continue;
+      for (size_t i = 0; i < lans_.size(); i++) {
+        if (lans_[i].config.ifindex == target->out_ifindex && i != lan.value) {
+          path.via = LanIndex{static_cast<uint8_t>(i)};
+        }
+      }
+    }
+  }
+  if (!path.via) return;
+  lans_[lan.value].away++;
+  count_state(lans_[lan.value], path.state, -1);
+  count_state(lans_[lan.value], PathState::kDown, +1);
+  path.state = PathState::kDown;
+  path.reason = Reason::kAdopted;
+  path.since = now;
+  path.introduce_at.reset();
+}
+
+// --- neighbours ------------------------------------------------------------------------------------------------------
+
+void Engine::Impl::want_neighbours_again(std::optional<LanIndex> lan) {
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    Path& path = paths_[slot];
+    if (path.state != PathState::kUp || (lan && lan_of(slot) != *lan)) continue;
+    if (path.neighbour_wanted) continue;
+    path.neighbour_wanted = true;
+    neighbours_wanted_++;
+  }
+}
+
+// A failover must not wait for ARP or neighbour discovery: every address that may serve as a gateway has its entry.
+void Engine::Impl::emit_neighbours(Effects& effects) {
+  const auto slots = static_cast<uint32_t>(peers_.size() * lans_.size());
+  for (uint32_t looked = 0; looked < slots && neighbours_wanted_ > 0; looked++) {
+    if (effects.route_ops.room() < kMaxAddressesPerLan) return;
+    if (neighbour_cursor_ >= slots) neighbour_cursor_ = 0;
+    const uint32_t slot = neighbour_cursor_++;
+    Path& path = paths_[slot];
+    if (!path.neighbour_wanted) continue;
+    path.neighbour_wanted = false;
+    neighbours_wanted_--;
+    set_neighbours(slot, !stopped_, effects);
+  }
+}
+
+void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects) {
+  Path& path = paths_[slot];
+  const LanAdvert* advert = advert_of(slot);
+  if (advert == nullptr || !path.mac.is_unicast()) return;
+  for (const Prefix& address : advert->addresses) {
+    if (!address.address.is_host()) continue;
+    RouteOp op;
+    op.kind = RouteOp::Kind::kNeighbour;
+    op.id = kNeighbourIds | (neighbour_id_++ & ~kNeighbourIds);
+    op.neighbour = address.address;
+    if (present) op.neighbour_mac = path.mac;  // all zero: remove
+    op.neighbour_ifindex = lans_[lan_of(slot).value].config.ifindex;
+    FAILD_CHECK(effects.route_ops.push(op));
+  }
+  path.neighbour_set = present;
+}
+
+// --- commands ----------------------------------------------------------------------------------------------------------
+
+void Engine::Impl::on_command(Instant now, const Command& command, Effects& effects) {
+  Event answer = make_event(EventKind::kAnswer, now);
+  answer.id = command.id;
+  switch (command.kind) {
+    case Command::Kind::kSetPlan:
+      answer.error = set_plan(command.plan);
+      break;
+    case Command::Kind::kSwitchback:
+    case Command::Kind::kFailover:
+      answer.error = move_by_hand(command);
+      break;
+    case Command::Kind::kBye:
+      stopped_ = true;
+      send_goodbyes(effects);
+      break;
+    case Command::Kind::kCleanup:
+      clean_up(command.id);
+      finish_step(now, effects);
+      return;  // answered when the kernel has done it
+  }
+  report(effects, answer);
+  finish_step(now, effects);
+}
+
+int Engine::Impl::set_plan(const Plan& plan) {
+  std::array<bool, kMaxLans> named{};
+  for (const LanIndex lan : plan.preference) {
+    if (lan.value >= lans_.size() || named[lan.value]) return EINVAL;
+    named[lan.value] = true;
+  }
+  if (plan.preference.size() != lans_.size()) return EINVAL;
+  plan_ = plan;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+  return 0;
+}
+
+int Engine::Impl::move_by_hand(const Command& command) {
+  if (command.lan.value >= lans_.size()) return EINVAL;
+  const auto only = peers_.find(command.host);
+  if (command.host != HostId{} && !only) return ENOENT;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    if (only && *only != peer) continue;
+    Path& path = paths_[slot_of(peer, command.lan)];
+    path.forced = command.kind == Command::Kind::kFailover;
+    path.return_permitted = !path.forced;
+    mark_dirty(peer);
+  }
+  return 0;
+}
+
+// A clean stop leaves what carries traffic and removes the rest: standby tables whose rule is not in force, the
+// exceptions' rules when there is no exception, neighbour entries.
+void Engine::Impl::clean_up(uint32_t id) {
+  stopped_ = true;
+  cleanup_id_ = id;
+  bool exceptions = false;
+  store_.each_wanted([&](const RouteKey& key, const RouteTarget&) {
+    exceptions = exceptions || (key.kind == RouteKey::Kind::kRoute && key.table == kExceptionsTable);
+  });
+  store_.remove_where(RoutePhase::kTidy, [&](const RouteKey& key, bool) {
+    if (key.table == kExceptionsTable) return !exceptions;
+    return lans_[key.table - kFirstStandbyTable].mode == LanMode::kReady;
+  });
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    Path& path = paths_[slot];
+    if (!path.neighbour_set || path.neighbour_wanted) continue;
+    path.neighbour_wanted = true;
+    neighbours_wanted_++;
+  }
+}
+
+void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& interface,
+                                Effects& effects) {
+  if (stopped_) return;
+  Lan& lan = lans_[index.value];
+  const bool moved = lan.mode != LanMode::kReady;
+  if (moved) want_lan_rules(index, false, RoutePhase::kReturn, false);
+  const auto name = lan.config.name;
+  lan.config = interface;
+  lan.config.name = name;
+  if (moved) want_lan_rules(index, true, RoutePhase::kMove, false);
+  advert_version_++;
+  refresh_advert();
+  want_exception_rules();
+  want_neighbours_again(index);
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+  effects.resync = true;
+  finish_step(now, effects);
+}
+
+}  // namespace faild

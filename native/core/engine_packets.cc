@@ -1,0 +1,298 @@
+// A packet has arrived: who sent it, whether it may count, and what it proves.
+#include <algorithm>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+constexpr Duration kDropReportEvery = Duration::seconds(10);
+// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least two detection times.
+constexpr Duration kIntroductionFloor = Duration::ms(500);
+// A gap in the sequence beyond this is a jump, not a loss.
+constexpr uint32_t kLargestGap = 100000;
+
+}  // namespace
+
+void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effects) {
+  if (stopped_) return;
+  counters_.packets_received++;
+  Lan& lan = lans_[packet.lan.value];
+  lan.received++;
+  if (const auto error = decode(packet.payload, &in_)) {
+    counters_.decode_errors[static_cast<size_t>(*error)]++;
+    drop(now, packet.lan, HostId{}, Drop::kMalformed, effects);
+  } else if (const auto slot = admit(now, packet, effects)) {
+    learn_source(packet, *slot);
+    switch (in_.type) {
+      case MessageType::kInq:
+        on_inquiry(now, packet, *slot, effects);
+        break;
+      case MessageType::kAck:
+        on_acknowledgment(now, packet, *slot, effects);
+        break;
+      case MessageType::kBye:
+        on_goodbye(now, peer_of(*slot), effects);
+        break;
+    }
+  }
+  finish_step(now, effects);
+}
+
+void Engine::Impl::drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects) {
+  const auto i = static_cast<size_t>(why);
+  counters_.drops[i]++;
+  drops_unreported_[i]++;
+  if (why == Drop::kNotForUs || why == Drop::kOldSequence || why == Drop::kUnknownAck) return;
+  if (drop_reported_at_[i] && now - *drop_reported_at_[i] < kDropReportEvery) return;
+  drop_reported_at_[i] = now;
+  Event event = make_event(EventKind::kDropped, now);
+  event.host = host;
+  event.lan = lan;
+  event.drop = why;
+  event.count = drops_unreported_[i];
+  drops_unreported_[i] = 0;
+  report(effects, event);
+}
+
+// Whether the packet's sender may speak to us here; the slot of its path if so. Takes in new hosts and new
+// incarnations, and what they say of their names and addresses.
+std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet, Effects& effects) {
+  const auto refuse = [&](Drop why) {
+    drop(now, packet.lan, in_.host, why, effects);
+    return std::nullopt;
+  };
+  if (in_.cluster != config_.cluster) return refuse(Drop::kOtherCluster);
+  if (in_.host == config_.host) return refuse(Drop::kOwnPacket);
+  if (in_.to != HostId{} && in_.to != config_.host) return refuse(Drop::kNotForUs);
+
+  auto peer = peers_.find(in_.host);
+  const bool known_place = peer && peers_[*peer].incarnation == in_.incarnation &&
+                           peers_[*peer].advert_version == in_.advert_version &&
+                           paths_[slot_of(*peer, packet.lan)].remote_lan == in_.arrival_lan;
+  if (!known_place &&
+      same_lan(in_.lans[in_.arrival_lan], lans_[packet.lan.value].config) == false) {
+    return refuse(Drop::kCrossConnected);
+  }
+  if (!peer) {
+    if (in_.type == MessageType::kBye) return std::nullopt;  // a stranger leaves: nothing to do
+    peer = peers_.add(in_.host);
+    if (!peer) return refuse(Drop::kTableFull);
+    peers_[*peer].incarnation = in_.incarnation;
+    learn(now, *peer);
+    Event event = make_event(EventKind::kPeerFound, now);
+    event.host = in_.host;
+    event.lan = packet.lan;
+    report(effects, event);
+  } else {
+    Peer& known = peers_[*peer];
+    if (in_.incarnation < known.incarnation) return refuse(Drop::kOldIncarnation);
+    if (in_.incarnation > known.incarnation) {
+      meet_restarted(now, *peer, effects);
+    } else if (known.stopped) {
+      return refuse(Drop::kOldIncarnation);
+    } else if (in_.advert_version != known.advert_version) {
+      learn(now, *peer);
+      Event event = make_event(EventKind::kPeerChanged, now);
+      event.host = in_.host;
+      report(effects, event);
+    }
+  }
+  const uint32_t slot = slot_of(*peer, packet.lan);
+  Path& path = paths_[slot];
+  peers_[*peer].requestor = in_.requestor;
+  if (!path.known) lans_[packet.lan.value].other++;
+  path.known = true;
+  path.remote_lan = in_.arrival_lan;
+  path.interval = in_.requestor ? in_.interval : config_.interval;
+  shortest_ = std::min(shortest_, path.interval);
+  return slot;
+}
+
+// Takes over what the packet in `in_` says of the peer's name and addresses.
+void Engine::Impl::learn(Instant now, uint32_t peer) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    retract_routes(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}));
+  }
+  Peer& known = peers_[peer];
+  known.name = in_.name;
+  known.requestor = in_.requestor;
+  known.advert_version = in_.advert_version;
+  known.lans = in_.lans;
+  locate_paths(now, peer);
+  mark_dirty(peer);
+}
+
+// Finds out which of the peer's places lies on which LAN of ours, by prefix; and claims what an earlier run of ours
+// left in the kernel for its addresses.
+void Engine::Impl::locate_paths(Instant now, uint32_t peer) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const LanIndex lan{static_cast<uint8_t>(i)};
+    Path& path = paths_[slot_of(peer, lan)];
+    path.remote_lan.reset();
+    const Peer& known = peers_[peer];
+    for (size_t j = 0; j < known.lans.size() && !path.remote_lan; j++) {
+      if (same_lan(known.lans[j], lans_[i].config) == true) {
+        path.remote_lan = static_cast<uint8_t>(j);
+      }
+    }
+    if (!path.remote_lan) continue;
+    if (!path.known) {
+      path.known = true;
+      path.since = now;
+      path.interval = in_.requestor ? in_.interval : config_.interval;
+      lans_[i].other++;
+    }
+    if (path.state == PathState::kUnknown && !path.introduce_at && !path.acked) {
+      const Duration two_detections = detection_time(rules_, path.interval) * 2;
+      path.introduce_at = attention(now) + std::max(two_detections, kIntroductionFloor);
+    }
+    claim(now, slot_of(peer, lan));
+    arm(slot_of(peer, lan));
+  }
+}
+
+// A newer incarnation of a known host. What the old one knew of us is void; what we know of the path stands until the
+// path itself proves otherwise, so a quick restart is not a failure.
+void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
+  Peer& known = peers_[peer];
+  known.incarnation = in_.incarnation;
+  const bool returned = known.stopped;
+  known.stopped = false;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+    Path& path = paths_[slot];
+    note_restart(path);
+    if (!returned || !path.known) continue;
+    // Traffic that is still away from this path comes back only when the path has proven itself.
+    const bool away = path.via.has_value();
+    set_state(now, slot, away ? PathState::kDown : PathState::kUnknown,
+              away ? Reason::kAdopted : Reason::kNone, effects, true);
+  }
+  learn(now, peer);
+  Event event = make_event(EventKind::kPeerRestarted, now);
+  event.host = in_.host;
+  report(effects, event);
+}
+
+// Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the LAN on which a
+// packet arrived is believed about its MAC address: the source of the frame, or (udp transport) the sender's word.
+void Engine::Impl::learn_source(const PacketIn& packet, uint32_t slot) {
+  Path& path = paths_[slot];
+  path.heard_from = packet.from;
+  const MacAddress mac = packet.from_mac ? *packet.from_mac : in_.lans[in_.arrival_lan].mac;
+  if (mac == path.mac || !mac.is_unicast()) return;
+  path.mac = mac;
+  path.neighbour_set = false;
+  if (!path.neighbour_wanted && path.state == PathState::kUp) {
+    path.neighbour_wanted = true;
+    neighbours_wanted_++;
+  }
+}
+
+void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot,
+                              Effects& effects) {
+  Path& path = paths_[slot];
+  // Solicits are unicast and have a sequence of their own, so that they leave no gaps in the broadcasts'.
+  auto& last = in_.solicit ? path.solicited : path.sequence;
+  if (last && !comes_after(in_.sequence, *last)) {
+    drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);
+    return;
+  }
+  const Instant at = packet.arrived - shift_;
+  if (in_.solicit) {
+    path.heard_at = path.heard_at ? std::max(*path.heard_at, at) : at;
+    path.received++;
+  } else {
+    const uint32_t gap = last ? in_.sequence - *last - 1 : 0;
+    if (gap <= kLargestGap) path.lost += gap;
+    if (path.suspect) mark_dirty(peer_of(slot));
+    if (in_.requestor) note_heard(path, rules_, at, gap == 0);
+    note_listing(slot);
+  }
+  last = in_.sequence;
+  after_evidence(now, slot, effects);
+  if (in_.solicit || !config_.requestor) send_ack(now, packet, slot, effects);
+}
+
+// What the peer's broadcast INQ says of us: we are in its missing list, or we are not.
+void Engine::Impl::note_listing(uint32_t slot) {
+  Path& path = paths_[slot];
+  if (in_.misses(config_.host)) {
+    path.heard_by_peer = HeardByPeer::kNo;
+  } else if (!in_.missing_is_partial) {
+    if (path.acked) path.heard_by_peer = HeardByPeer::kYes;
+  } else if (path.heard_by_peer == HeardByPeer::kNo) {
+    // Part of a list proves nothing: ask.
+    path.heard_by_peer = HeardByPeer::kUnknown;
+    plan_solicit(*path.heard_at, slot);
+  }
+}
+
+void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot,
+                                     Effects& effects) {
+  Path& path = paths_[slot];
+  Lan& lan = lans_[packet.lan.value];
+  const bool ours = in_.to == config_.host && in_.to_incarnation == config_.incarnation;
+  Instant asked;
+  if (ours && in_.solicit && path.solicit_sequence == in_.echo_sequence) {
+    asked = path.solicit_sent;
+    path.solicit_sequence.reset();
+    path.solicit_backoff = Duration();
+  } else if (ours && !in_.solicit && lan.sequence - in_.echo_sequence < kSentWindow &&
+             lan.sent_at[in_.echo_sequence % kSentWindow] != Instant() &&
+             (!path.echo || comes_after(in_.echo_sequence, *path.echo))) {
+    asked = lan.sent_at[in_.echo_sequence % kSentWindow];
+  } else {
+    drop(now, packet.lan, in_.host, Drop::kUnknownAck, effects);
+    return;
+  }
+  const Instant at = packet.arrived - shift_;
+  if (in_.solicit) {
+    path.heard_at = path.heard_at ? std::max(*path.heard_at, at) : at;
+    path.received++;
+    if (path.state == PathState::kUnknown) path.hearing = true;
+  } else {
+    const uint32_t gap = path.echo ? in_.echo_sequence - *path.echo - 1 : 0;
+    path.lost += gap;
+    if (path.suspect) mark_dirty(peer_of(slot));
+    note_heard(path, rules_, at, gap == 0);
+    path.echo = in_.echo_sequence;
+  }
+  path.acked = true;
+  path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
+  const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
+  path.round_trip = path.round_trip ? (*path.round_trip * 7 + sample) / 8 : sample;
+  after_evidence(now, slot, effects);
+}
+
+void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
+  Peer& known = peers_[peer];
+  known.stopped = true;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+    Path& path = paths_[slot];
+    if (!path.known) continue;
+    note_silence(path);
+    path.solicit_at.reset();
+    path.introduce_at.reset();
+    path.patience_at.reset();
+    set_state(now, slot, PathState::kStopped, Reason::kGoodbye, effects, false);
+  }
+}
+
+// Evidence has changed: let the path judge itself, and ask for what is still unproven.
+void Engine::Impl::after_evidence(Instant now, uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  const bool unproven = !path.acked || path.heard_by_peer == HeardByPeer::kUnknown;
+  if (unproven && !path.solicit_at) plan_solicit(attention(now), slot);
+  if (const auto verdict = judge(path)) {
+    set_state(now, slot, verdict->state, verdict->reason, effects, false);
+    if (verdict->state == PathState::kDown) judge_lan(now, lan_of(slot), Reason::kLanSilent, effects);
+  }
+  update_missing(slot);
+  if (peers_[peer_of(slot)].waiting) mark_dirty(peer_of(slot));
+  arm(slot);
+}
+
+}  // namespace faild

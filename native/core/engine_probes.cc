@@ -1,0 +1,163 @@
+// What we send: inquiries to everybody, acknowledgments and solicits to one, goodbyes.
+#include <algorithm>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+// A cold start of N hosts is N solicits on each LAN; spaced like this a host sends 2,000 a second and answers as many.
+constexpr Duration kSolicitSpacing = Duration::us(500);
+constexpr Duration kSolicitRetryFloor = Duration::ms(20);
+constexpr Duration kSolicitRetryCeiling = Duration::seconds(5);
+// A proven path is asked again at this pace, for its round-trip time.
+constexpr Duration kRoundTripEvery = Duration::seconds(30);
+
+}  // namespace
+
+// Our own name and places, kept ready in `out_`; only identities and counters change from packet to packet.
+void Engine::Impl::refresh_advert() {
+  out_.requestor = config_.requestor;
+  out_.cluster = config_.cluster;
+  out_.host = config_.host;
+  out_.incarnation = config_.incarnation;
+  out_.interval = config_.interval;
+  out_.advert_version = advert_version_;
+  out_.name = config_.name;
+  out_.lans.clear();
+  for (const Lan& lan : lans_) {
+    LanAdvert advert;
+    advert.mac = lan.config.mac;
+    advert.addresses = lan.config.addresses;
+    FAILD_CHECK(out_.lans.push(advert));
+  }
+}
+
+SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& effects) {
+  SendPacket* packet = effects.sends.extend();
+  if (packet == nullptr) {
+    counters_.sends_deferred++;
+    return nullptr;
+  }
+  packet->lan = lan;
+  packet->to.reset();
+  out_.type = type;
+  out_.arrival_lan = lan.value;
+  out_.solicit = false;
+  out_.hears_you = false;
+  out_.ack_by_broadcast = false;
+  out_.missing_is_partial = false;
+  out_.missing.clear();
+  out_.to = HostId{};
+  out_.to_incarnation = Incarnation{};
+  out_.echo_sequence = 0;
+  out_.echo_hold = Duration();
+  return packet;
+}
+
+void Engine::Impl::finish_packet(SendPacket& packet) {
+  packet.size = static_cast<uint16_t>(encode(out_, packet.bytes));
+  lans_[packet.lan.value].sent++;
+  counters_.packets_sent++;
+}
+
+// The regular round, and INQs out of turn on LANs where we have just lost somebody, so that both ends switch together.
+void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
+  if (!config_.requestor) return;
+  const bool regular = now >= next_send_;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    Lan& lan = lans_[i];
+    const bool may_hurry = !lan.urgent_at || now - *lan.urgent_at >= config_.interval;
+    const bool hurry = lan.urgent && may_hurry;
+    lan.urgent = false;
+    if (!lan.carrier || (!regular && !hurry)) continue;
+    if (!regular) lan.urgent_at = now;
+    send_inquiry(now, LanIndex{static_cast<uint8_t>(i)}, effects);
+  }
+  if (!regular) return;
+  // An absolute grid: lateness does not add up, and what was missed is not made up for.
+  next_send_ = next_send_ + config_.interval;
+  if (next_send_ <= now) {
+    const int64_t behind = (now - next_send_).in_ns() / config_.interval.in_ns() + 1;
+    next_send_ = next_send_ + config_.interval * behind;
+  }
+}
+
+void Engine::Impl::send_inquiry(Instant now, LanIndex index, Effects& effects) {
+  SendPacket* packet = start_packet(index, MessageType::kInq, effects);
+  if (packet == nullptr) return;
+  Lan& lan = lans_[index.value];
+  out_.sequence = ++lan.sequence;
+  lan.sent_at[lan.sequence % kSentWindow] = now;
+  out_.ack_by_broadcast = config_.udp_transport && lan.away > 0;
+  MissingList& missing = missing_[index.value];
+  out_.missing_is_partial = missing.size() > kMaxMissing;
+  missing.next_window(kMaxMissing, [this](uint32_t peer) {
+    FAILD_CHECK(out_.missing.push(peers_[peer].host));
+  });
+  finish_packet(*packet);
+}
+
+void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effects& effects) {
+  SendPacket* packet = start_packet(in.lan, MessageType::kAck, effects);
+  if (packet == nullptr) return;
+  const Path& path = paths_[slot];
+  if (!in_.ack_by_broadcast) packet->to = SendPacket::Unicast{in.from, path.mac};
+  out_.sequence = ++lans_[in.lan.value].unicast_sequence;
+  out_.solicit = in_.solicit;  // which of the asker's two sequences is echoed
+  out_.hears_you = path.hearing || path.state == PathState::kUnknown;
+  out_.to = in_.host;
+  out_.to_incarnation = in_.incarnation;
+  out_.echo_sequence = in_.sequence;
+  out_.echo_hold = std::clamp(now - in.arrived, Duration(), Duration::seconds(60));
+  finish_packet(*packet);
+  counters_.acks_sent++;
+}
+
+// Reserves the next free moment on this LAN, so that a thousand new peers are asked one after another.
+void Engine::Impl::plan_solicit(Instant at, uint32_t slot) {
+  Lan& lan = lans_[lan_of(slot).value];
+  Path& path = paths_[slot];
+  path.solicit_at = lan.solicit_gate ? std::max(at, *lan.solicit_gate) : at;
+  lan.solicit_gate = *path.solicit_at + kSolicitSpacing;
+  arm(slot);
+}
+
+void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  const LanIndex index = lan_of(slot);
+  const Instant at = attention(now);
+  const bool unproven = !path.acked || path.heard_by_peer != HeardByPeer::kYes;
+  path.solicit_at.reset();
+  if (!path.hearing || path.heard_from.family == Family::kNone) return;  // its next packet asks again
+  path.solicit_backoff =
+      std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, config_.interval * 2),
+                 std::max(kSolicitRetryCeiling, config_.interval * 2));
+  path.solicit_at = at + (unproven ? path.solicit_backoff : kRoundTripEvery);
+  Lan& lan = lans_[index.value];
+  SendPacket* packet = lan.carrier ? start_packet(index, MessageType::kInq, effects) : nullptr;
+  if (packet == nullptr) return;
+  packet->to = SendPacket::Unicast{path.heard_from, path.mac};
+  out_.solicit = true;
+  out_.ack_by_broadcast = config_.udp_transport && lan.away > 0;
+  out_.sequence = ++lan.unicast_sequence;
+  out_.to = peers_[peer_of(slot)].host;
+  out_.to_incarnation = peers_[peer_of(slot)].incarnation;
+  path.solicit_sequence = out_.sequence;
+  path.solicit_sent = now;
+  finish_packet(*packet);
+  counters_.solicits_sent++;
+}
+
+void Engine::Impl::send_goodbyes(Effects& effects) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const LanIndex lan{static_cast<uint8_t>(i)};
+    if (!lans_[i].carrier) continue;
+    if (SendPacket* packet = start_packet(lan, MessageType::kBye, effects)) {
+      out_.sequence = ++lans_[i].sequence;
+      finish_packet(*packet);
+    }
+  }
+}
+
+}  // namespace faild

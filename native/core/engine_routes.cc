@@ -1,0 +1,272 @@
+// Where traffic shall go: each path's choice, as routes that the ledger brings into the kernel.
+#include <algorithm>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+constexpr uint32_t kDecisionsPerStep = 64;
+
+[[nodiscard]] RouteKey route_key(uint32_t table, const IpAddress& destination) {
+  return RouteKey{RouteKey::Kind::kRoute, table, Prefix::host(destination)};
+}
+
+}  // namespace
+
+void Engine::Impl::mark_dirty(uint32_t peer) {
+  if (dirty_flags_[peer] != 0) return;
+  dirty_flags_[peer] = 1;
+  dirty_[(dirty_head_ + dirty_count_++) % dirty_.size()] = peer;
+}
+
+void Engine::Impl::decide_some(Instant now) {
+  if (!synced_) return;  // nothing is decided before we know what the kernel holds
+  for (uint32_t i = 0; i < kDecisionsPerStep && dirty_count_ > 0; i++) {
+    const uint32_t peer = dirty_[dirty_head_];
+    dirty_head_ = (dirty_head_ + 1) % dirty_.size();
+    dirty_count_--;
+    dirty_flags_[peer] = 0;
+    decide_peer(now, peer);
+  }
+}
+
+void Engine::Impl::decide_peer(Instant now, uint32_t peer) {
+  peers_[peer].waiting = false;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+    if (paths_[slot].known) decide_path(now, slot);
+  }
+}
+
+// One path's choice, from its state:
+//
+//   down, or suspect, or moved by hand   traffic takes an alternate, if there is a good one; else all stays as it is
+//   up                                   traffic comes back as the plan asks
+//   unknown, stopped                     all stays as it is
+void Engine::Impl::decide_path(Instant now, uint32_t slot) {
+  Path& path = paths_[slot];
+  const auto before = path.via;
+  if (path.state == PathState::kDown || path.suspect || path.forced) {
+    leave_path(now, slot);
+  } else if (path.state == PathState::kUp) {
+    path.patience_at.reset();
+    return_path(now, slot);
+  } else {
+    path.return_at.reset();
+    path.patience_at.reset();
+  }
+  apply_routes(now, slot, before != path.via);
+  arm(slot);
+}
+
+void Engine::Impl::leave_path(Instant now, uint32_t slot) {
+  Path& path = paths_[slot];
+  const uint32_t peer = peer_of(slot);
+  const Instant at = attention(now);
+  path.returning = false;
+  path.return_at.reset();
+  const auto alternate = choose_alternate(paths_of(peer), lan_of(slot), plan_, rules_, at);
+  if (!alternate) {
+    path.patience_at.reset();
+    peers_[peer].waiting = true;
+    return;
+  }
+  if (!path.via && !may_leave(path)) {
+    // It is just coming back. Give it the time that revalidation takes, and half as much again.
+    if (!path.patience_at) {
+      const Duration revalidation = path.interval * rules_.restore_after;
+      path.patience_at = at + revalidation * 3 / 2 + detection_time(rules_, path.interval);
+    }
+    if (at < *path.patience_at) return;
+  }
+  path.patience_at.reset();
+  if (path.via != alternate) set_via(slot, alternate);
+}
+
+// Traffic returns in two steps. First both LANs serve: a strict rp_filter at either end accepts packets from either
+// LAN, so that neither end has to be first. After a detection time, when the other end has surely followed, the own
+// LAN serves alone.
+void Engine::Impl::return_path(Instant now, uint32_t slot) {
+  Path& path = paths_[slot];
+  const Instant at = attention(now);
+  if (!path.via) return;
+  if (paths_of(peer_of(slot))[path.via->value].state != PathState::kUp) {
+    // The alternate has failed: nothing to be gentle about.
+    path.returning = false;
+    path.return_at.reset();
+    set_via(slot, std::nullopt);
+    return;
+  }
+  const bool stays = plan_.switchback == Switchback::kSticky ||
+                     (plan_.switchback == Switchback::kManual && !path.return_permitted);
+  if (stays && !path.returning) return;
+  if (!path.returning) {
+    const Instant from = path.since - shift_ + plan_.hold;
+    if (at < from) {
+      path.return_at = from;
+      return;
+    }
+    path.returning = true;
+    path.return_at = at + detection_time(rules_, std::max(path.interval, config_.interval));
+    return;
+  }
+  if (path.return_at && at < *path.return_at) return;
+  path.returning = false;
+  path.return_at.reset();
+  path.return_permitted = false;
+  path.verdict_at = now;
+  set_via(slot, std::nullopt);
+}
+
+void Engine::Impl::set_via(uint32_t slot, std::optional<LanIndex> via) {
+  Path& path = paths_[slot];
+  Lan& lan = lans_[lan_of(slot).value];
+  if (path.via.has_value() != via.has_value()) lan.away += via ? 1U : UINT32_MAX;
+  path.via = via;
+  if (via) {
+    path.failovers++;
+    counters_.failovers++;
+  } else {
+    counters_.switchbacks++;
+  }
+}
+
+// Brings one path's choice to the ledger, for every address that the peer has on this LAN.
+void Engine::Impl::apply_routes(Instant now, uint32_t slot, bool announce) {
+  Path& path = paths_[slot];
+  const LanAdvert* advert = advert_of(slot);
+  if (advert == nullptr) return;
+  const auto candidate =
+      choose_alternate(paths_of(peer_of(slot)), lan_of(slot), plan_, rules_, attention(now));
+  // A standby entry is left alone while its alternate is merely not fresh: it would be wanted again at once.
+  const bool keep = path.standby && paths_of(peer_of(slot))[path.standby->value].state == PathState::kUp;
+  path.standby = candidate ? candidate : keep ? path.standby : std::nullopt;
+  for (const Prefix& address : advert->addresses) {
+    if (!is_routable(lans_[lan_of(slot).value].config, address.address)) continue;
+    supersede(slot, address.address);
+    apply_destination(slot, address.address, announce);
+    announce = false;  // one report a path, by its first address
+  }
+}
+
+void Engine::Impl::apply_destination(uint32_t slot, const IpAddress& destination, bool announce) {
+  const Path& path = paths_[slot];
+  const LanIndex lan = lan_of(slot);
+  const LanMode mode = lans_[lan.value].mode;
+  const RouteKey exception = route_key(kExceptionsTable, destination);
+  const RouteKey standby = route_key(standby_table(lan), destination);
+
+  const auto away = path.via ? route_target(slot, destination, *path.via, path.returning) : std::nullopt;
+  if (away && mode == LanMode::kMoved) {
+    store_.want(standby, *away, RoutePhase::kMove, slot, announce, 0);
+    store_.want_none(exception, RoutePhase::kTidy, slot, false);
+    return;
+  }
+  if (away) {
+    store_.want(exception, *away, RoutePhase::kMove, slot, announce, 0);
+  } else {
+    store_.want_none(exception, RoutePhase::kTidy, slot, announce && mode != LanMode::kMoved);
+  }
+  if (mode == LanMode::kLeaving) return;  // the standby table is in force still: not to be filled, not to be emptied
+  const auto ready = path.standby ? route_target(slot, destination, *path.standby, false) : std::nullopt;
+  if (ready && mode == LanMode::kReady) {
+    store_.want(standby, *ready, RoutePhase::kTidy, slot, false, 0);
+  } else {
+    store_.want_none(standby, RoutePhase::kTidy, slot, announce);
+  }
+}
+
+std::optional<RouteTarget> Engine::Impl::route_target(uint32_t slot, const IpAddress& destination,
+                                                      LanIndex via, bool returning) const {
+  const LanAdvert* there = advert_of(slot_of(peer_of(slot), via));
+  if (there == nullptr) return std::nullopt;
+  const LanConfig& alternate = lans_[via.value].config;
+  const LanConfig& left = lans_[lan_of(slot).value].config;
+  const auto gateway = choose_gateway(*there, alternate, destination.family);
+  if (!gateway) return std::nullopt;
+  RouteTarget target;
+  target.out_ifindex = alternate.ifindex;
+  target.gateway = *gateway;
+  target.source = choose_source(left, destination);
+  // Only IPv4 knows rp_filter; IPv6 returns in one step.
+  if (returning && destination.family == Family::kIpv4) target.also_direct_ifindex = left.ifindex;
+  return target;
+}
+
+// The peer's addresses on this LAN are about to change or go: nothing of them may stay.
+void Engine::Impl::retract_routes(uint32_t slot) {
+  const LanAdvert* advert = advert_of(slot);
+  if (advert == nullptr) return;
+  for (const Prefix& address : advert->addresses) {
+    const IpAddress& ip = address.address;
+    store_.want_none(route_key(kExceptionsTable, ip), RoutePhase::kTidy, slot, false);
+    store_.want_none(route_key(standby_table(lan_of(slot)), ip), RoutePhase::kTidy, slot, false);
+  }
+}
+
+// An address belongs to its first claimant. If that host is dead on every LAN and another one has the address now (a
+// reinstalled machine has a new host id), the old claim ends.
+void Engine::Impl::supersede(uint32_t slot, const IpAddress& address) {
+  for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
+    const auto owner = store_.owner(route_key(table, address));
+    if (!owner || *owner == kNoTag || *owner == slot) continue;
+    const uint32_t former = peer_of(*owner);
+    const auto paths = paths_of(former);
+    const bool alive = std::any_of(paths.begin(), paths.end(), [](const Path& path) {
+      return path.state == PathState::kUp;
+    });
+    if (alive) continue;
+    for (size_t i = 0; i < lans_.size(); i++) {
+      const uint32_t old_slot = slot_of(former, LanIndex{static_cast<uint8_t>(i)});
+      retract_routes(old_slot);
+      if (paths_[old_slot].via) set_via(old_slot, std::nullopt);
+    }
+    peers_[former].lans.clear();
+  }
+}
+
+void Engine::Impl::want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, bool announce) {
+  for (const Prefix& address : lans_[lan.value].config.addresses) {
+    if (address.address.is_link_local()) continue;
+    const RouteKey key{RouteKey::Kind::kRule, standby_table(lan), address.network()};
+    if (wanted) {
+      store_.want(key, RouteTarget{}, phase, kNoTag, announce, standby_priority(lan));
+    } else {
+      store_.want_none(key, phase, kNoTag, announce);
+    }
+    announce = false;
+  }
+}
+
+// The exceptions' rules stand always, so that a single peer moves with one operation. Only for families in use: a
+// kernel without IPv6 would refuse the other.
+void Engine::Impl::want_exception_rules() {
+  for (const Lan& lan : lans_) {
+    for (const Prefix& address : lan.config.addresses) {
+      if (address.address.is_link_local()) continue;
+      RouteKey key{RouteKey::Kind::kRule, kExceptionsTable, {}};
+      key.destination.address.family = address.address.family;
+      store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kExceptionsPriority);
+    }
+  }
+}
+
+// A LAN that was moved as one comes back in three steps, none of which loses a packet: single exceptions take over for
+// the paths that are still bad; when they stand, the rule goes; then the standby table is filled for everybody again.
+void Engine::Impl::tend_lan(Instant now, LanIndex index) {
+  Lan& lan = lans_[index.value];
+  if (lan.mode == LanMode::kReady || dirty_count_ > 0 || lan.sweep) return;
+  if (lan.mode == LanMode::kMoved) {
+    if (lan.down || !synced_ || lan.away > lan.up / 2) return;
+    lan.mode = LanMode::kLeaving;
+    lan.verdict_at = now;
+    for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+    return;
+  }
+  lan.mode = LanMode::kReady;
+  want_lan_rules(index, false, RoutePhase::kReturn, true);
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+}
+
+}  // namespace faild

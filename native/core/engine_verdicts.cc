@@ -1,0 +1,265 @@
+// A path changes its state, and what that says of its whole LAN.
+#include <algorithm>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+// After a LAN verdict the rule is in the kernel at once; marking the paths one by one follows in pieces of this size.
+constexpr uint32_t kSweepPerStep = 256;
+
+}  // namespace
+
+void Engine::Impl::count_state(Lan& lan, PathState state, int32_t by) {
+  uint32_t& counter = state == PathState::kUp     ? lan.up
+                      : state == PathState::kDown ? lan.down_paths
+                                                  : lan.other;
+  counter += static_cast<uint32_t>(by);
+}
+
+// The one place where a path's state changes. `quiet`: one event speaks for many.
+void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason reason,
+                             Effects& effects, bool quiet) {
+  Path& path = paths_[slot];
+  const PathState previous = path.state;
+  path.reason = reason;
+  if (state == previous) return;
+  Lan& lan = lans_[lan_of(slot).value];
+  count_state(lan, previous, -1);
+  count_state(lan, state, +1);
+  path.state = state;
+  path.since = now;
+  path.suspect = false;
+  path.return_at.reset();
+  path.patience_at.reset();
+  if (state == PathState::kDown) {
+    path.verdict_at = now;
+    path.detect = silence(path, attention(now)).value_or(Duration());
+    counters_.verdicts_down++;
+    if (reason != Reason::kNotHeard && config_.requestor) lan.urgent = true;
+  } else if (state == PathState::kUp) {
+    path.verdict_at = now;
+    path.introduce_at.reset();
+    counters_.verdicts_up++;
+    if (!path.neighbour_set && !path.neighbour_wanted) {
+      path.neighbour_wanted = true;
+      neighbours_wanted_++;
+    }
+  }
+  update_missing(slot);
+  mark_dirty(peer_of(slot));
+  arm(slot);
+  if (quiet) return;
+  const EventKind kind = state == PathState::kUp     ? EventKind::kPathUp
+                         : state == PathState::kDown ? EventKind::kPathDown
+                                                     : EventKind::kPathStopped;
+  Event event = path_event(kind, now, slot);
+  event.previous = previous;
+  report(effects, event);
+}
+
+Event Engine::Impl::path_event(EventKind kind, Instant now, uint32_t slot) const {
+  const Path& path = paths_[slot];
+  Event event = make_event(kind, now);
+  event.host = peers_[peer_of(slot)].host;
+  event.lan = lan_of(slot);
+  event.alternate = path.via.value_or(lan_of(slot));
+  event.state = path.state;
+  event.reason = path.reason;
+  event.missed = missed_packets(path, attention(now));
+  event.interval = path.interval;
+  event.silence = silence(path, attention(now)).value_or(Duration());
+  event.detect = path.detect;
+  return event;
+}
+
+// We list a peer as missing while its path is down because *we* do not hear it.
+void Engine::Impl::update_missing(uint32_t slot) {
+  Path& path = paths_[slot];
+  const bool listed = path.state == PathState::kDown && !path.hearing;
+  if (listed == path.missing_slot.has_value()) return;
+  MissingList& list = missing_[lan_of(slot).value];
+  if (listed) {
+    path.missing_slot = list.join(peer_of(slot));
+    return;
+  }
+  const uint32_t place = *path.missing_slot;
+  path.missing_slot.reset();
+  if (const auto moved = list.leave(place)) {
+    paths_[slot_of(*moved, lan_of(slot))].missing_slot = place;
+  }
+}
+
+// A path has been silent for its detection time.
+void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  const LanIndex lan = lan_of(slot);
+  if (path.state != PathState::kUp) {
+    note_silence(path);
+    update_missing(slot);
+    mark_dirty(peer_of(slot));
+    return;
+  }
+  // First the LAN, while this path still counts as one that was well: if most are silent, it is one event.
+  judge_lan(now, lan, Reason::kLanSilent, effects);
+  const bool whole = lans_[lan.value].down && lans_[lan.value].verdict_at == now;
+  note_silence(path);
+  set_state(now, slot, PathState::kDown, whole ? Reason::kLanSilent : Reason::kSilent, effects,
+            whole);
+}
+
+bool Engine::Impl::has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const {
+  const auto paths = paths_of(peer);
+  for (size_t i = 0; i < paths.size(); i++) {
+    if (i != lan.value && is_fresh(paths[i], rules_, at)) return true;
+  }
+  return false;
+}
+
+// Have most of the peers that are alive elsewhere gone from this LAN? A dead LAN shows itself at the first expiry: by
+// then every peer has been silent for one packet less than the detection time, whatever its phase. Peers that are
+// silent on every LAN are dead hosts and say nothing about this one. One peer alone is a path, not a LAN.
+bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
+  uint32_t all = 0, gone = 0;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    const Path& path = paths_[slot_of(peer, lan)];
+    const bool judged = path.state == PathState::kUp || path.state == PathState::kDown;
+    if (!path.known || !judged) continue;
+    const bool well = path.state == PathState::kUp && is_fresh(path, rules_, at);
+    if (!well && !has_fresh_alternate(peer, lan, at)) continue;
+    all++;
+    if (!well) gone++;
+  }
+  return all >= 2 && gone * 2 > all;
+}
+
+void Engine::Impl::judge_lan(Instant now, LanIndex lan, Reason reason, Effects& effects) {
+  if (lans_[lan.value].down || !lan_is_silent(lan, attention(now))) return;
+  lan_down(now, lan, reason, effects);
+}
+
+// The verdict on a whole LAN: one rule moves all its traffic. The kernel gets that rule before anything else is
+// looked at; the paths are marked afterwards (sweep_lan).
+void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& effects) {
+  Lan& judged = lans_[lan.value];
+  judged.down = true;
+  judged.reason = reason;
+  judged.since = now;
+  judged.verdict_at = now;
+  judged.sweep = 0;
+  judged.moved_count = 0;
+  Duration quietest;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    const Path& path = paths_[slot_of(peer, lan)];
+    if (path.state != PathState::kUp) continue;
+    judged.moved_count++;
+    quietest = std::max(quietest, silence(path, attention(now)).value_or(Duration()));
+  }
+  judged.detect = quietest;
+  if (judged.mode != LanMode::kMoved) {
+    judged.mode = LanMode::kMoved;
+    want_lan_rules(lan, true, RoutePhase::kMove, true);
+    lan_verdict_now_ = true;
+    counters_.lan_failovers++;
+  }
+  Event event = make_event(EventKind::kLanDown, now);
+  event.lan = lan;
+  event.reason = reason;
+  event.count = judged.moved_count;
+  event.silence = quietest;
+  event.interval = shortest_;
+  report(effects, event);
+}
+
+// Marks the paths of a LAN that was judged dead. Overdue ones are down. One that has been heard too lately for that
+// (a longer interval, a luckier phase) is suspect: its traffic is away with the rest until its next packet.
+void Engine::Impl::sweep_lan(Instant now, LanIndex lan, Effects& effects) {
+  Lan& judged = lans_[lan.value];
+  if (!judged.sweep) return;
+  const Instant at = attention(now);
+  const auto count = static_cast<uint32_t>(peers_.size());
+  const uint32_t end = std::min(count, *judged.sweep + kSweepPerStep);
+  for (uint32_t peer = *judged.sweep; peer < end; peer++) {
+    const uint32_t slot = slot_of(peer, lan);
+    Path& path = paths_[slot];
+    if (path.known && path.state == PathState::kUp) {
+      if (judged.carrier && is_fresh(path, rules_, at)) {
+        path.suspect = !path.heard_at || *path.heard_at + shift_ < judged.verdict_at;
+      } else {
+        note_silence(path);
+        set_state(now, slot, PathState::kDown, judged.reason, effects, true);
+      }
+    }
+    if (path.known) mark_dirty(peer);
+  }
+  judged.sweep = end;
+  if (end == count) judged.sweep.reset();
+}
+
+// Most of the LAN's peers are back: it is a LAN with a few bad paths again. Dead hosts (down on every LAN) do not count.
+// Looked at once a round, not once a path: single paths return on their own account meanwhile.
+void Engine::Impl::judge_lan_up(Instant now, LanIndex lan, Effects& effects) {
+  Lan& judged = lans_[lan.value];
+  if (!judged.down || !judged.carrier || judged.sweep || judged.up == 0) return;
+  uint32_t gone = 0;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    const bool down = paths_[slot_of(peer, lan)].state == PathState::kDown;
+    if (down && has_fresh_alternate(peer, lan, attention(now))) gone++;
+  }
+  if (judged.up <= gone) return;
+  judged.down = false;
+  judged.reason = Reason::kNone;
+  judged.since = now;
+  judged.verdict_at = now;
+  Event event = make_event(EventKind::kLanUp, now);
+  event.lan = lan;
+  event.count = judged.up;
+  report(effects, event);
+}
+
+// Every LAN silent at once is probably our own fault (a host cannot tell): nothing moves, since no alternate is fresh,
+// and it is said once.
+void Engine::Impl::judge_isolation(Instant now, Effects& effects) {
+  uint32_t up = 0, down = 0;
+  for (const Lan& lan : lans_) {
+    up += lan.up;
+    down += lan.down_paths;
+  }
+  const bool isolated = up == 0 && down > 0;
+  if (isolated == isolated_) return;
+  isolated_ = isolated;
+  Event event = make_event(isolated ? EventKind::kIsolated : EventKind::kRejoined, now);
+  event.count = down;
+  report(effects, event);
+}
+
+void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
+  if (stopped_) return;
+  counters_.receive_drops += count;
+  // What the kernel threw away may have been anybody's packet: give every path one interval more.
+  shift_ += std::min(shortest_, now - last_deadline_ + shortest_);
+  Event event = make_event(EventKind::kReceiveDrops, now);
+  event.lan = lan;
+  event.count = count;
+  report(effects, event);
+  finish_step(now, effects);
+}
+
+void Engine::Impl::on_link(Instant now, const LinkChange& change, Effects& effects) {
+  if (stopped_) return;
+  Lan& lan = lans_[change.lan.value];
+  effects.resync = true;  // IPv4 routes vanish without a word when a device goes down
+  if (lan.carrier != change.carrier) {
+    lan.carrier = change.carrier;
+    if (!change.carrier) {
+      // Nothing can pass our own dead interface; waiting for packets would only cost time.
+      if (!lan.down && lan.up > 0) lan_down(now, change.lan, Reason::kCarrier, effects);
+    } else {
+      want_neighbours_again(change.lan);
+    }
+  }
+  finish_step(now, effects);
+}
+
+}  // namespace faild

@@ -1,0 +1,133 @@
+// The detector's state for one path, and the rules by which it changes. The unit of detection is (peer, LAN).
+//
+// A path is up when we hear the peer AND the peer hears us. Each half has its own evidence:
+//
+//   hearing        packets of the peer arrive here; lost after `fail_after` missed ones, won back by `restore_after`
+//                  good ones in a row
+//   heard_by_peer  the peer's word: its missing list, or the `hears_you` flag of its ACK. Its silence about us counts
+//                  only once its current incarnation has ACKed our current one (`acked`): a peer that has just started
+//                  knows nobody, and so misses nobody
+//
+// Times here are on the engine's *attention clock*: CLOCK_MONOTONIC less the time in which our own thread was stalled.
+// Silence is measured in time during which we were able to listen, so that a stall of ours never counts against a peer.
+// Only `since` and `verdict_at`, which are shown or subtracted from the kernel's answers, are on the real clock.
+//
+// Owned by the engine; pure values and pure rules, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/ids.h"
+#include "base/net.h"
+#include "base/time.h"
+#include "core/events.h"
+
+namespace faild {
+
+enum class HeardByPeer : uint8_t { kUnknown, kYes, kNo };
+
+struct Path {
+  // Does it exist: the peer has an address on this LAN, or was heard on it.
+  bool known = false;
+  std::optional<uint8_t> remote_lan;  // which of the peer's adverts describes its place on this LAN
+
+  PathState state = PathState::kUnknown;
+  Reason reason = Reason::kNone;
+  Instant since;
+
+  // We hear the peer.
+  bool hearing = false;
+  uint32_t good = 0;                  // good packets in a row
+  std::optional<Instant> heard_at;    // arrival of the last one
+  Duration interval;                  // between the packets that we may expect
+  std::optional<uint32_t> sequence;   // of its last broadcast INQ
+  std::optional<uint32_t> echo;       // our INQ that its last ACK to a broadcast answered
+  std::optional<uint32_t> solicited;  // of its last solicit to us, a sequence of its own
+
+  // The peer hears us.
+  HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
+  bool acked = false;                 // its current incarnation has ACKed ours, on this LAN
+
+  // The solicited handshake.
+  std::optional<Instant> solicit_at;  // when to ask (again)
+  std::optional<uint32_t> solicit_sequence;  // asked and not yet answered
+  Instant solicit_sent;
+  Duration solicit_backoff;
+  std::optional<Duration> round_trip;
+
+  // A path that is never heard at all while the peer is up elsewhere is judged then.
+  std::optional<Instant> introduce_at;
+
+  // Where the traffic for the peer's addresses on this LAN goes. The planner's; see planner.h.
+  std::optional<LanIndex> via;        // in force: it takes this LAN
+  std::optional<LanIndex> standby;    // prepared: it would take this LAN
+  bool returning = false;             // both LANs serve until `return_at`
+  std::optional<Instant> return_at;   // hold time or settling time ends
+  std::optional<Instant> patience_at; // down but being revalidated: move after all if it takes longer than this
+  bool suspect = false;               // its LAN was judged dead; not heard since
+  bool forced = false;                // moved by the operator, not by a verdict
+  bool return_permitted = false;      // manual switchback: the operator said so
+
+  Instant verdict_at;                 // real clock
+  Duration detect;                    // last packet heard -> verdict
+
+  MacAddress mac;                     // the peer's, as seen on this LAN
+  IpAddress heard_from;               // its probe's source
+  bool neighbour_wanted = false, neighbour_set = false;
+  std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN
+
+  uint64_t received = 0, lost = 0;
+  uint32_t failovers = 0;
+};
+
+// What the detector is told once.
+struct DetectorRules {
+  uint32_t fail_after = 3;
+  uint32_t restore_after = 10;
+};
+
+// Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an idle SCHED_FIFO
+// thread needs at p99 (docs/benchmarks.md); a twentieth of the interval covers ordinary scheduling at long intervals,
+// and more than 5 ms would only delay the verdict.
+[[nodiscard]] Duration tolerance(Duration interval);
+// Silence after which a path is dead: f x interval + tolerance.
+[[nodiscard]] Duration detection_time(const DetectorRules& rules, Duration interval);
+// Silence that is worth noticing when the *whole LAN* shows it, and that disqualifies an alternate: one packet less.
+[[nodiscard]] Duration overdue_time(const DetectorRules& rules, Duration interval);
+
+// A packet of the peer has arrived. `consecutive`: it directly follows the last one.
+void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecutive);
+// The path has been silent for its detection time, or its LAN is gone.
+void note_silence(Path& path);
+// The peer has restarted: what its former incarnation knew of us is void.
+void note_restart(Path& path);
+
+// The verdict that the evidence asks for, or nothing when the state stands. The whole transition table:
+//
+//   state    evidence                                          next   reason
+//   unknown  hearing, acked, heard by the peer                 up     handshake
+//   up       not hearing                                       down   silent
+//   up       the peer says that it does not hear us            down   not-heard
+//   down     hearing, acked, heard by the peer                 up     revalidated
+//   stopped  (only a new incarnation leaves it: note_restart's caller)
+//
+// unknown -> down happens only by the introduction (engine) and by adoption (planner): both name their own reason.
+struct Verdict {
+  PathState state;
+  Reason reason;
+};
+[[nodiscard]] std::optional<Verdict> judge(const Path& path);
+
+[[nodiscard]] std::optional<Duration> silence(const Path& path, Instant now);
+// Packets that should have come by now and have not.
+[[nodiscard]] uint32_t missed_packets(const Path& path, Instant now);
+// Heard lately enough to trust traffic to it: an alternate must be up and fresh.
+[[nodiscard]] bool is_fresh(const Path& path, const DetectorRules& rules, Instant now);
+
+// True when `a` comes after `b` in a 32-bit sequence that wraps (RFC 1982).
+[[nodiscard]] constexpr bool comes_after(uint32_t a, uint32_t b) {
+  return static_cast<int32_t>(a - b) > 0;
+}
+
+}  // namespace faild

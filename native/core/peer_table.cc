@@ -1,0 +1,41 @@
+// Peers by host id: open addressing over a table that never grows.
+#include "core/peer_table.h"
+
+#include <bit>
+
+#include "base/check.h"
+
+namespace faild {
+
+PeerTable::PeerTable(size_t max_peers) : max_peers_(max_peers) {
+  FAILD_CHECK(max_peers >= 1 && max_peers <= kMaxPeers);
+  peers_.reserve(max_peers);
+  index_.assign(std::bit_ceil(max_peers * 2), 0);
+}
+
+// Where `host` is, or the free place where it would be. Host ids are random numbers, but a hostile host chooses its
+// own: the multiplication spreads runs, and half-full probing stays short for everything but a deliberate attack,
+// which fills the table anyway.
+size_t PeerTable::bucket(HostId host) const {
+  const size_t mask = index_.size() - 1;
+  size_t i = static_cast<size_t>((host.value * 0x9E3779B97F4A7C15ULL) >> 32) & mask;
+  while (index_[i] != 0 && peers_[index_[i] - 1].host != host) i = (i + 1) & mask;
+  return i;
+}
+
+std::optional<uint32_t> PeerTable::find(HostId host) const {
+  const uint32_t entry = index_[bucket(host)];
+  if (entry == 0) return std::nullopt;
+  return entry - 1;
+}
+
+std::optional<uint32_t> PeerTable::add(HostId host) {
+  if (peers_.size() == max_peers_) return std::nullopt;
+  const size_t i = bucket(host);
+  FAILD_CHECK(index_[i] == 0);
+  peers_.emplace_back().host = host;
+  index_[i] = static_cast<uint32_t>(peers_.size());
+  return static_cast<uint32_t>(peers_.size() - 1);
+}
+
+}  // namespace faild

@@ -1,0 +1,43 @@
+// The peers that we have met, found by host id in constant time. Memory is taken once, for max_peers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "wire/heartbeat.h"
+
+namespace faild {
+
+struct Peer {
+  HostId host;
+  Incarnation incarnation;
+  HostName name;
+  bool requestor = false;
+  bool stopped = false;        // said goodbye; this incarnation is not listened to again
+  bool waiting = false;        // wants to move but had no fresh alternate: look again when it is heard
+  uint32_t advert_version = 0;
+  BoundedVector<LanAdvert, kMaxLans> lans;  // its places, in its own order
+};
+
+class PeerTable {
+ public:
+  explicit PeerTable(size_t max_peers);
+
+  [[nodiscard]] size_t size() const { return peers_.size(); }
+  [[nodiscard]] std::optional<uint32_t> find(HostId host) const;
+  [[nodiscard]] std::optional<uint32_t> add(HostId host);  // nullopt: full
+  Peer& operator[](uint32_t peer) { return peers_[peer]; }
+  const Peer& operator[](uint32_t peer) const { return peers_[peer]; }
+
+ private:
+  [[nodiscard]] size_t bucket(HostId host) const;
+
+  size_t max_peers_;
+  std::vector<Peer> peers_;       // reserved for max_peers
+  std::vector<uint32_t> index_;   // open addressing, linear probing, at most half full; peer + 1, 0 is free
+};
+
+}  // namespace faild

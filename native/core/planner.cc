@@ -1,0 +1,71 @@
+// Alternates, gateways and sources; planner.h states the rules.
+#include "core/planner.h"
+
+namespace faild {
+
+std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
+                                         const Plan& plan, const DetectorRules& rules,
+                                         Instant now) {
+  const auto current = paths[lan.value].via;
+  if (current && paths[current->value].state == PathState::kUp) return current;
+  for (const LanIndex candidate : plan.preference) {
+    if (candidate != lan && is_fresh(paths[candidate.value], rules, now)) return candidate;
+  }
+  return std::nullopt;
+}
+
+bool may_leave(const Path& path) {
+  return path.good == 0 || path.heard_by_peer == HeardByPeer::kNo || path.forced ||
+         path.suspect;
+}
+
+std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,
+                                        Family family) {
+  std::optional<IpAddress> link_local, other_family;
+  for (const Prefix& prefix : there.addresses) {
+    const IpAddress& ip = prefix.address;
+    if (ip.family == family && !ip.is_link_local() && is_routable(ours, ip)) return ip;
+    if (ip.family == family && ip.is_link_local() && !link_local) link_local = ip;
+    if (ip.family == Family::kIpv6 && family == Family::kIpv4 &&
+        (!other_family || ip.is_link_local())) {
+      other_family = ip;
+    }
+  }
+  return link_local ? link_local : other_family;
+}
+
+IpAddress choose_source(const LanConfig& left, const IpAddress& destination) {
+  IpAddress any;
+  for (const Prefix& ours : left.addresses) {
+    if (ours.address.family != destination.family || ours.address.is_link_local()) continue;
+    if (ours.contains(destination)) return ours.address;
+    if (any.family == Family::kNone) any = ours.address;
+  }
+  return any;
+}
+
+bool is_routable(const LanConfig& lan, const IpAddress& address) {
+  if (address.is_link_local() || !address.is_host()) return false;
+  bool inside = false;
+  for (const Prefix& ours : lan.addresses) {
+    if (ours.address == address) return false;
+    inside = inside || (!ours.address.is_link_local() && ours.contains(address));
+  }
+  return inside;
+}
+
+std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours) {
+  bool comparable = false;
+  for (const Prefix& theirs : there.addresses) {
+    if (theirs.address.is_link_local()) continue;
+    for (const Prefix& mine : ours.addresses) {
+      if (mine.address.is_link_local() || mine.address.family != theirs.address.family) continue;
+      comparable = true;
+      if (mine.contains(theirs.address)) return true;
+    }
+  }
+  if (!comparable) return std::nullopt;
+  return false;
+}
+
+}  // namespace faild
