@@ -1,0 +1,83 @@
+// Asking a running daemon over its control socket. Used by cli.ts, and by control.ts to tell a
+// living daemon from the socket file that a dead one has left.
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+
+import { codeOf, FaildError, messageOf } from './errors.js';
+import type { FaildEvent } from './events.js';
+import type { Status } from './status.js';
+
+/** A daemon answers in milliseconds; one that does not in this time is as good as none. */
+const patienceMs = 5000;
+
+/** Does anybody accept connections there? */
+export function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const connection = connect(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', (error) => {
+      const code = codeOf(error);
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(false);
+      else reject(unreachable(socket, error));
+    });
+  });
+}
+
+export async function fetchStatus(socket: string): Promise<Status> {
+  const response = await get(socket, '/v1/status');
+  let body = '';
+  for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
+  const answer = JSON.parse(body) as Status & { error?: string };
+  if (response.statusCode === 200) return answer;
+  throw new FaildError('EDAEMON', `the daemon on ${socket} says: ${answer.error ?? body}`, {
+    exitStatus: 3,
+  });
+}
+
+/** Ends when the daemon does. */
+export async function* followEvents(socket: string): AsyncGenerator<FaildEvent> {
+  const response = await get(socket, '/v1/events');
+  try {
+    for await (const line of createInterface({ input: response })) {
+      if (line.startsWith('data: ')) yield JSON.parse(line.slice(6)) as FaildEvent;
+    }
+  } finally {
+    response.destroy();
+  }
+}
+
+function get(socket: string, path: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath: socket, path, agent: false });
+    asking.setTimeout(patienceMs, () => asking.destroy(new Error('no answer in 5 s')));
+    asking.once('response', (response) => {
+      asking.setTimeout(0);
+      resolve(response);
+    });
+    asking.once('error', (error) => reject(unreachable(socket, error)));
+    asking.end();
+  });
+}
+
+function unreachable(socket: string, error: unknown): FaildError {
+  return new FaildError('ENODAEMON', explain(socket, error), { exitStatus: 3, cause: error });
+}
+
+function explain(socket: string, error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return (
+        `no daemon answers on ${socket}: start one with 'sudo faild -r', or name its ` +
+        `socket with --socket`
+      );
+    case 'EACCES':
+      return `${socket} may be used by root and its group only: try again with sudo`;
+    default:
+      return `cannot ask the daemon on ${socket}: ${messageOf(error)}`;
+  }
+}

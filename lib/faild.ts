@@ -1,0 +1,204 @@
+// The public door to a running faild: one object that owns one native engine. The daemon goes
+// through it as well.
+//
+// The engine detects and fails over on its own thread, and needs nothing of what happens here: this
+// side names its events, answers questions about its tables, and starts and stops it.
+import { type ClockReading, wallMs } from './clock.js';
+import { type Config, type FaildOptions, parseConfig } from './config.js';
+import { FaildError } from './errors.js';
+import { EventQueue, type EventStream } from './event-queue.js';
+import { type FaildEvent, lostEvent, translate } from './events.js';
+import { type Identity, takeIdentity } from './identity.js';
+import { chooseLans } from './interfaces.js';
+import {
+  type NativeEngine,
+  type NativeEvent,
+  type NativeLan,
+  type NativeRuntimeConfig,
+  type NativeSnapshot,
+  native,
+} from './native.js';
+import { Peers } from './peers.js';
+import { planFor } from './policy.js';
+import { buildStatus, type RunFacts, type Status } from './status.js';
+import { version } from './version.js';
+
+/** Twice the engine's event ring: a reader that keeps up loses nothing, whatever comes at once. */
+const defaultCapacity = 8192;
+
+export class Faild implements AsyncDisposable {
+  /** What is amiss since the start: to be said loudly by whoever has a voice. */
+  readonly warnings: readonly string[];
+  readonly lans: readonly NativeLan[];
+  readonly facts: RunFacts;
+
+  readonly #engine: NativeEngine;
+  readonly #peers: Peers;
+  readonly #readers = new Set<EventQueue>();
+  #undelivered: NativeEvent[] = [];
+  #lost = 0;
+  #lostSeen = 0;
+  #delivering: Promise<void> | undefined;
+  #snapshot: Promise<NativeSnapshot> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /**
+   * Checks the options, finds the LANs, takes this host's identity and starts detecting. Needs
+   * CAP_NET_ADMIN (and CAP_NET_RAW for the raw transport). Throws FaildError; then nothing is left
+   * behind.
+   *
+   *     await using faild = await Faild.start({ requestor: true, interval: 0.01 });
+   *     for await (const event of faild.events()) console.log(event);
+   */
+  static async start(options: FaildOptions = {}): Promise<Faild> {
+    return Faild.launch(parseConfig(options));
+  }
+
+  /** The same for a configuration that is checked already; for the daemon. */
+  static async launch(config: Config): Promise<Faild> {
+    return new Faild(config);
+  }
+
+  private constructor(config: Config) {
+    const interfaces = native.listInterfaces(config.networkNamespace ?? '');
+    const { lans, warnings } = chooseLans(interfaces, config.lans);
+    const identity = takeIdentity(config.stateDir);
+    this.warnings = warnings;
+    this.lans = lans;
+    this.#peers = new Peers(lans);
+    this.#engine = new native.Engine(engineConfig(config, identity, lans), () => this.#onWake());
+    this.#engine.start();
+    this.facts = { version, config, identity, engine: this.#engine.facts() };
+  }
+
+  /**
+   * All events from now on, for this reader alone. A reader that falls more than `capacity` events
+   * behind finds one `lost` event in their place. The loop ends when faild stops.
+   */
+  events({ capacity = defaultCapacity }: { capacity?: number } = {}): EventStream {
+    const makeLost = (count: number): FaildEvent => lostEvent(count, readClock());
+    const queue = new EventQueue(capacity, makeLost, (reader) => this.#readers.delete(reader));
+    if (this.#stopped === undefined) this.#readers.add(queue);
+    else queue.end();
+    return queue;
+  }
+
+  /** The whole state, as of now. */
+  async status(): Promise<Status> {
+    if (this.#stopped !== undefined)
+      throw new FaildError('ESTOPPED', 'this faild has been stopped');
+    const snapshot = await this.#takeSnapshot();
+    return buildStatus(snapshot, this.facts, readClock());
+  }
+
+  /**
+   * Says goodbye to the peers and stops. Failovers in force stay in the kernel, so that nobody is
+   * cut off.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#shutDown();
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#engine.stop(true);
+    this.#onWake();
+    await this.#delivering;
+    for (const reader of this.#readers) reader.end();
+    this.#readers.clear();
+  }
+
+  /** Called by the addon, once for any number of events. */
+  #onWake(): void {
+    const { events, lost } = this.#engine.drain();
+    this.#lost = lost;
+    this.#undelivered.push(...events);
+    this.#delivering ??= this.#deliver().finally(() => {
+      this.#delivering = undefined;
+    });
+  }
+
+  /**
+   * In order, and with names: events of a host that is new here wait for the snapshot that names
+   * it.
+   */
+  async #deliver(): Promise<void> {
+    while (this.#undelivered.length > 0 || this.#lost > this.#lostSeen) {
+      const events = this.#undelivered.splice(0);
+      const missing = this.#lost - this.#lostSeen;
+      this.#lostSeen = this.#lost;
+      if (missing > 0 || this.#peers.isStale(events)) await this.#refreshNames();
+      const now = readClock();
+      for (const event of events) this.#publish(translate(event, this.#peers, now));
+      if (missing > 0) this.#publish(lostEvent(missing, now));
+    }
+  }
+
+  #publish(event: FaildEvent | undefined): void {
+    if (event === undefined) return;
+    for (const reader of this.#readers) reader.push(event);
+  }
+
+  /** Without an answer the events go out all the same, with ids for names. */
+  async #refreshNames(): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    await this.#takeSnapshot().catch(() => undefined);
+  }
+
+  /** The engine answers one question at a time; whoever asks meanwhile shares the answer. */
+  #takeSnapshot(): Promise<NativeSnapshot> {
+    this.#snapshot ??= this.#engine
+      .snapshot()
+      .then((snapshot) => {
+        this.#peers.update(snapshot);
+        return snapshot;
+      })
+      .finally(() => {
+        this.#snapshot = undefined;
+      });
+    return this.#snapshot;
+  }
+}
+
+/**
+ * Removes everything of faild's from the kernel, whatever runs there. Returns how many entries
+ * went.
+ */
+export function cleanup(networkNamespace: string | null = null): number {
+  return native.cleanup(networkNamespace ?? '');
+}
+
+function readClock(): ClockReading {
+  return { wallMs: wallMs(), monotonicUs: native.monotonicUs() };
+}
+
+function engineConfig(
+  config: Config,
+  { host, incarnation }: Identity,
+  lans: NativeLan[],
+): NativeRuntimeConfig {
+  return {
+    host,
+    incarnation,
+    name: config.hostName,
+    cluster: config.cluster,
+    requestor: config.requestor,
+    intervalUs: config.intervalUs,
+    failAfter: config.failAfter,
+    restoreAfter: config.restoreAfter,
+    maxPeers: config.maxPeers,
+    // Phases only: different on each host and at each start, and known from the log.
+    seed: (Number.parseInt(host.slice(8), 16) ^ Number.parseInt(incarnation.slice(8), 16)) >>> 0,
+    lans,
+    plan: planFor(lans),
+    port: config.port,
+    transport: config.transport,
+    networkNamespace: config.networkNamespace ?? '',
+    realtimePriority: config.realtimePriority,
+    cpu: config.cpu ?? -1,
+  };
+}

@@ -1,0 +1,142 @@
+// Events as sentences: what an operator reads at three in the morning. Pure; log.ts adds the event
+// itself as fields.
+import type { EventKind, Evidence, FaildEvent, LanRef, PathRef, PeerRef } from './events.js';
+import { showDuration } from './units.js';
+
+export type Level = 'info' | 'warn' | 'error';
+
+export interface LogLine {
+  level: Level;
+  message: string;
+}
+
+type Describe<K extends EventKind> = (event: FaildEvent<K>) => string;
+
+const lines: { [K in EventKind]: [Level, Describe<K>] } = {
+  'peer-found': ['info', ({ peer }) => `found: ${peer.name}`],
+  'peer-restarted': ['info', ({ peer }) => `restarted: ${peer.name}`],
+  'peer-changed': [
+    'info',
+    ({ peer }) => `changed: ${peer.name} has another name or other addresses`,
+  ],
+  'path-up': ['info', ({ path, reason }) => `up: ${showPath(path)}: ${upReason(reason)}`],
+  'path-down': ['warn', (event) => `down: ${showPath(event.path)}: ${because(event)}`],
+  'path-stopped': ['info', ({ path }) => `stopped: ${showPath(path)} said goodbye`],
+  'lan-down': ['warn', (e) => `down: LAN ${e.lan.name} with ${paths(e.paths)}: ${because(e)}`],
+  'lan-up': ['info', ({ lan }) => `up: LAN ${lan.name} (${lan.interface})`],
+  failover: [
+    'warn',
+    (event) => `failover: ${showPath(event.path)} -> LAN ${event.via.name}: ${because(event)}`,
+  ],
+  switchback: [
+    'info',
+    ({ path }) => `switchback: ${showPath(path)}: traffic is on its own LAN again`,
+  ],
+  'lan-failover': ['warn', (e) => `failover: ${moved(e)} -> LAN ${e.via.name}: ${because(e)}`],
+  'lan-switchback': [
+    'info',
+    ({ lan }) => `switchback: LAN ${lan.name}: its traffic is on its own LAN again`,
+  ],
+  isolated: [
+    'error',
+    ({ lastHeardUs }) =>
+      `isolated: every LAN is silent, for ${showDuration(lastHeardUs)}: the fault is probably ` +
+      `this ` +
+      "host's own; routes stay as they are",
+  ],
+  rejoined: ['info', () => 'rejoined: peers are heard again'],
+  stalled: [
+    'info',
+    ({ lateUs }) =>
+      `stalled: this host ran ${showDuration(lateUs)} late; deadlines were moved, no peer is ` +
+      `blamed`,
+  ],
+  'receive-drops': [
+    'warn',
+    ({ lan, count }) =>
+      `overrun: the kernel dropped ${count} packets of LAN ${lan.name} unread; no peer is blamed`,
+  ],
+  dropped: ['warn', describeDrop],
+  'route-failed': [
+    'error',
+    ({ errno, destination }) =>
+      `route failed: the kernel refused a change for ${destination ?? 'a rule'} (errno ${errno})`,
+  ],
+  'route-repaired': [
+    'warn',
+    ({ destination }) =>
+      `route repaired: something deleted faild's entry for ${destination ?? 'a rule'}; it is back`,
+  ],
+  adopted: ['info', ({ count }) => `adopted: ${count} routes of an earlier run are kept in force`],
+  'table-full': [
+    'error',
+    ({ peer }) => `table full: ${peer?.name ?? 'a host'} is ignored; raise --max-peers`,
+  ],
+  lost: ['warn', ({ count }) => `lost: ${count} events came too fast to be told; see faild status`],
+};
+
+export function describe(event: FaildEvent): LogLine {
+  const [level, sentence] = lines[event.kind] as [Level, (event: FaildEvent) => string];
+  return { level, message: sentence(event) };
+}
+
+export function showPath({ peer, lan, address }: PathRef): string {
+  return `${peer.name}${address === null ? '' : ` (${address})`} on LAN ${lan.name}`;
+}
+
+function moved({ lan, paths: count }: { lan: LanRef; paths: number }): string {
+  return count > 0 ? `LAN ${lan.name} with ${paths(count)}` : `LAN ${lan.name}`;
+}
+
+function paths(count: number): string {
+  return count === 1 ? '1 peer' : `${count} peers`;
+}
+
+/** The reason and its evidence. */
+function because({ reason, lastHeardUs, missed, intervalUs }: Evidence): string {
+  const count = missed === 1 ? '1 packet' : `${missed} packets`;
+  const silence =
+    `silent for ${showDuration(lastHeardUs)}, ${count} missed at ` + `${showDuration(intervalUs)}`;
+  switch (reason) {
+    case 'silent':
+      return silence;
+    case 'lan-silent':
+      return `its peers fell silent together: ${silence}`;
+    case 'not-heard':
+      return `it does not hear us (we heard it ${showDuration(lastHeardUs)} ago)`;
+    case 'carrier':
+      return 'our interface has no carrier';
+    case 'never-heard':
+      return 'never heard here, though it is up on another LAN';
+    case 'adopted':
+      return 'found in force at the start';
+    case 'operator':
+      return 'on command';
+    default:
+      return reason;
+  }
+}
+
+function upReason(reason: string): string {
+  if (reason === 'handshake') return 'heard both ways';
+  return reason === 'revalidated' ? 'proven good again' : reason;
+}
+
+/** What to look at, for the drops that have one likely cause. */
+const dropCauses: Record<string, string> = {
+  'other-cluster': 'of another cluster: give it another --port or the same --cluster',
+  'own-packet': 'with our own host id: a looping LAN, or a second faild with a copied --state-dir',
+  'cross-connected': 'of another subnet than this LAN: are two LANs joined by a cable or a bridge?',
+  'table-full': 'of a host beyond --max-peers',
+};
+
+function describeDrop(event: FaildEvent<'dropped'>): string {
+  const { drop, lan, peer, count } = event;
+  const from: PeerRef | null = peer;
+  const cause = dropCauses[drop] ?? `refused: ${drop}`;
+  const sender = from === null ? '' : ` from ${from.name}`;
+  return (
+    `dropped: ${count === 1 ? 'a packet' : `${count} packets`}${sender} on LAN ` +
+    `${lan.name} ${cause}`
+  );
+}

@@ -1,0 +1,96 @@
+// `faild status` for people: what is wrong first, then one line a LAN and one a path, aligned.
+// Pure; used by cli.ts.
+import type { Status, StatusLan, StatusPath, StatusPeer } from './status.js';
+import { showDuration } from './units.js';
+
+type Row = string[];
+
+export function renderStatus(status: Status): string {
+  return [
+    headline(status),
+    '',
+    ...align(status.lans.map(lanRow)),
+    '',
+    ...(status.peers.length === 0 ? [noPeers(status)] : align(status.peers.flatMap(peerRows))),
+    ...notes(status),
+    '',
+  ].join('\n');
+}
+
+function headline({ host, settings, transport, version, cluster }: Status): string {
+  const role = settings.requestor ? 'requestor' : 'responder';
+  const pace = settings.requestor ? ` every ${showDuration(settings.intervalUs)}` : '';
+  const where = cluster === 'default' ? '' : `, cluster ${cluster}`;
+  const limits = `down after ${settings.failAfter}, up after ${settings.restoreAfter}`;
+  return (
+    `${host.name} (${host.id})  faild ${version}, ${role}${pace}, ${limits}, ` +
+    `${transport}${where}`
+  );
+}
+
+function lanRow(lan: StatusLan): Row {
+  const { up, down, other } = lan.paths;
+  const waiting = other > 0 ? `, ${other} not judged` : '';
+  return [
+    `LAN ${lan.name}`,
+    lan.interface,
+    lan.addresses[0] ?? 'no address',
+    lan.state === 'no-peer' ? 'no peer' : lan.state,
+    `${up} up, ${down} down${waiting}`,
+    [lan.carrier ? '' : 'no carrier', lan.moved ? 'all traffic moved' : '']
+      .filter(Boolean)
+      .join(', '),
+  ];
+}
+
+function peerRows(peer: StatusPeer): Row[] {
+  return peer.paths.map((path, at) => [at === 0 ? peer.name : '', ...pathRow(path)]);
+}
+
+function pathRow(path: StatusPath): Row {
+  return [
+    path.lan,
+    path.addresses[0]?.split('/')[0] ?? '',
+    path.state,
+    path.lastHeardUs === null ? 'never heard' : `${showDuration(path.lastHeardUs)} ago`,
+    path.roundTripUs === null ? '' : `rtt ${showDuration(path.roundTripUs)}`,
+    remark(path),
+  ];
+}
+
+/** Only what is out of the ordinary. */
+function remark(path: StatusPath): string {
+  const age = showDuration(path.ageS * 1e6);
+  return [
+    path.state === 'down' ? `${path.reason} for ${age}` : '',
+    path.state === 'stopped' ? `said goodbye ${age} ago` : '',
+    path.state === 'down' && path.good > 0 ? `${path.good} good` : '',
+    path.via === null ? '' : `via ${path.via}`,
+    path.via === null && path.standby === null ? 'no alternate' : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function noPeers({ settings }: Status): string {
+  return settings.requestor
+    ? 'no peer heard yet: is faild running on the other hosts, with the same port and cluster?'
+    : 'no peer heard yet: at least one host must run as requestor (faild -r)';
+}
+
+function notes({ scheduling }: Status): string[] {
+  return scheduling.hint === null ? [] : ['', `note: ${scheduling.hint}`];
+}
+
+/** Columns as wide as their widest cell, two blanks apart, nothing after the last. */
+function align(rows: Row[]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, at) => ((widths[at] ?? 0) === 0 ? '' : cell.padEnd((widths[at] ?? 0) + 2)))
+      .join('')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,254 @@
+// The status document: everything an operator or a program may ask, as one versioned JSON object.
+// Pure: made from the engine's snapshot and the facts of its start. Served by control.ts, returned
+// by Faild.status().
+//
+// `schema` changes its number only when a field goes or changes its meaning; new fields may come at
+// any time.
+import { type ClockReading, isoOf } from './clock.js';
+import type { Config } from './config.js';
+import type { LanRef, PeerRef } from './events.js';
+import type { Identity } from './identity.js';
+import type {
+  NativeFacts,
+  NativeLanRow,
+  NativePathRow,
+  NativePeerRow,
+  NativeSnapshot,
+  PathStateName,
+} from './native.js';
+
+export interface Status {
+  schema: 'faild.status/1';
+  version: string;
+  /**
+   * When the tables were copied (ISO 8601, UTC), and how long ago that was when this was written.
+   */
+  takenAt: string;
+  ageUs: number;
+  host: StatusHost;
+  cluster: string;
+  settings: StatusSettings;
+  transport: 'raw' | 'udp';
+  scheduling: StatusScheduling;
+  lans: StatusLan[];
+  peers: StatusPeer[];
+  /** Traffic that does not go its own way now. */
+  alternates: StatusAlternate[];
+  counters: Record<string, number>;
+  /** Refused packets by reason: after decoding, and by the decoder. */
+  drops: Record<string, number>;
+  decodeErrors: Record<string, number>;
+}
+
+export interface StatusHost {
+  id: string;
+  name: string;
+  incarnation: string;
+}
+
+export interface StatusSettings {
+  requestor: boolean;
+  intervalUs: number;
+  failAfter: number;
+  restoreAfter: number;
+  port: number;
+}
+
+export interface StatusScheduling {
+  /** `fifo`: the engine's thread comes before ordinary processes; `other`: it shares with them. */
+  mode: 'fifo' | 'other';
+  /** How to get `fifo`; null when it is granted. */
+  hint: string | null;
+}
+
+export interface StatusLan extends LanRef {
+  state: 'no-peer' | 'up' | 'down';
+  since: string;
+  ageS: number;
+  carrier: boolean;
+  /** The whole LAN's traffic is on its alternates, by one rule. */
+  moved: boolean;
+  addresses: string[];
+  paths: { up: number; down: number; other: number };
+  sent: number;
+  received: number;
+}
+
+export interface StatusPeer extends PeerRef {
+  incarnation: string;
+  requestor: boolean;
+  paths: StatusPath[];
+}
+
+export interface StatusPath {
+  /** The LAN's name. */
+  lan: string;
+  state: PathStateName;
+  reason: string;
+  since: string;
+  ageS: number;
+  /** Null: never heard on this LAN. */
+  lastHeardUs: number | null;
+  intervalUs: number;
+  /** Packets overdue now. */
+  missed: number;
+  /** Good packets in a row while the path is being revalidated. */
+  good: number;
+  roundTripUs: number | null;
+  /** The LAN that traffic takes instead of this one now. */
+  via: string | null;
+  /** The LAN that it would take if this one died now. */
+  standby: string | null;
+  received: number;
+  lost: number;
+  failovers: number;
+  addresses: string[];
+  mac: string;
+}
+
+export interface StatusAlternate {
+  peer: PeerRef;
+  lan: string;
+  via: string;
+  reason: string;
+  since: string;
+}
+
+/** What does not change while an engine runs. */
+export interface RunFacts {
+  version: string;
+  config: Config;
+  identity: Identity;
+  engine: NativeFacts;
+}
+
+export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: ClockReading): Status {
+  const { config, identity, engine } = facts;
+  const names = snapshot.lans.map((row) => row.name);
+  const peers = buildPeers(snapshot, names, now);
+  return {
+    schema: 'faild.status/1',
+    version: facts.version,
+    takenAt: isoOf(snapshot.takenUs, now),
+    ageUs: micros(now.monotonicUs - snapshot.takenUs),
+    host: { id: identity.host, name: config.hostName, incarnation: identity.incarnation },
+    cluster: config.cluster,
+    settings: {
+      requestor: config.requestor,
+      intervalUs: config.intervalUs,
+      failAfter: config.failAfter,
+      restoreAfter: config.restoreAfter,
+      port: config.port,
+    },
+    transport: engine.transport,
+    scheduling: {
+      mode: engine.realtime ? 'fifo' : 'other',
+      hint: engine.realtime ? null : engine.realtimeHint,
+    },
+    lans: snapshot.lans.map((row) => buildLan(row, snapshot.takenUs, now)),
+    peers,
+    alternates: peers.flatMap(alternatesOf),
+    counters: snapshot.counters,
+    drops: snapshot.drops,
+    decodeErrors: snapshot.decodeErrors,
+  };
+}
+
+/** Is there a path that does not work? What `faild status` exits with. */
+export function anyPathDown(status: Status): boolean {
+  return status.peers.some((peer) => peer.paths.some((path) => path.state === 'down'));
+}
+
+function buildLan(row: NativeLanRow, takenUs: number, now: ClockReading): StatusLan {
+  return {
+    index: row.index,
+    name: row.name,
+    interface: row.interface,
+    state: row.state,
+    since: isoOf(row.sinceUs, now),
+    ageS: seconds(takenUs - row.sinceUs),
+    carrier: row.carrier,
+    moved: row.moved,
+    addresses: row.addresses,
+    paths: { up: row.pathsUp, down: row.pathsDown, other: row.pathsOther },
+    sent: row.sent,
+    received: row.received,
+  };
+}
+
+/** Sorted by name, so that two looks at the table differ only where the cluster does. */
+function buildPeers(snapshot: NativeSnapshot, names: string[], now: ClockReading): StatusPeer[] {
+  const rows = new Map<string, NativePathRow[]>();
+  for (const path of snapshot.paths) {
+    const known = rows.get(path.host);
+    if (known === undefined) rows.set(path.host, [path]);
+    else known.push(path);
+  }
+  return snapshot.peers
+    .map((peer) => buildPeer(peer, rows.get(peer.host) ?? [], snapshot.takenUs, names, now))
+    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+function buildPeer(
+  peer: NativePeerRow,
+  paths: NativePathRow[],
+  takenUs: number,
+  names: string[],
+  now: ClockReading,
+): StatusPeer {
+  return {
+    id: peer.host,
+    name: peer.name || peer.host,
+    incarnation: peer.incarnation,
+    requestor: peer.requestor,
+    paths: [...paths]
+      .sort((a, b) => a.lan - b.lan)
+      .map((path) => buildPath(path, takenUs, names, now)),
+  };
+}
+
+function buildPath(
+  row: NativePathRow,
+  takenUs: number,
+  names: string[],
+  now: ClockReading,
+): StatusPath {
+  return {
+    lan: nameOf(row.lan, names),
+    state: row.state,
+    reason: row.reason,
+    since: isoOf(row.sinceUs, now),
+    ageS: seconds(takenUs - row.sinceUs),
+    lastHeardUs: row.silenceUs === null ? null : micros(row.silenceUs),
+    intervalUs: row.intervalUs,
+    missed: row.missed,
+    good: row.good,
+    roundTripUs: row.roundTripUs === null ? null : micros(row.roundTripUs),
+    via: row.alternate === null ? null : nameOf(row.alternate, names),
+    standby: row.standby === null ? null : nameOf(row.standby, names),
+    received: row.received,
+    lost: row.lost,
+    failovers: row.failovers,
+    addresses: row.addresses,
+    mac: row.mac,
+  };
+}
+
+function alternatesOf({ id, name, paths }: StatusPeer): StatusAlternate[] {
+  return paths.flatMap(({ lan, via, reason, since }) =>
+    via === null ? [] : [{ peer: { id, name }, lan, via, reason, since }],
+  );
+}
+
+function nameOf(index: number, names: string[]): string {
+  return names[index] ?? String(index);
+}
+
+/** A tenth of a microsecond is finer than any clock here. */
+function micros(us: number): number {
+  return Math.round(us * 10) / 10;
+}
+
+function seconds(us: number): number {
+  return Math.round(us / 1e3) / 1e3;
+}

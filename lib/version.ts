@@ -1,0 +1,8 @@
+// faild's version, from package.json: typed in one place only.
+import { readFileSync } from 'node:fs';
+
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+export const version: string = manifest.version;

@@ -1,0 +1,124 @@
+// Aim: every flag refuses what it cannot mean, in one line that names the flag, the value and what
+// is accepted; and says yes to all of its range.
+import t from 'tap';
+
+import { type DaemonOptions, parseConfig } from '../../lib/config.js';
+import { FaildError } from '../../lib/errors.js';
+
+function refusal(options: Record<string, unknown>): FaildError {
+  try {
+    parseConfig(options as DaemonOptions);
+  } catch (error) {
+    if (error instanceof FaildError) return error;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(options)}`);
+}
+
+const refused: [key: string, flag: string, values: unknown[]][] = [
+  ['requestor', '-r (--requestor)', ['yes', 1]],
+  [
+    'interval',
+    '-t (--interval)',
+    ['0', '-1', '0.00001', '3601', 'abc', '', '1s', '0x10', '1 ', ' 1', 'NaN', 'Infinity', '1,5'],
+  ],
+  ['failAfter', '-f (--fail-after)', ['0', '1001', '1.5', 'three', '-3']],
+  ['restoreAfter', '-s (--restore-after)', ['0', '100001', '2.5', '']],
+  ['port', '-p (--port)', ['0', '65536', 'http', '9311.5']],
+  ['logFile', '-l (--log-file)', ['', 3]],
+  ['lan', '--lan', [['A'], ['=eth0'], ['A='], ['A B=eth0'], ['A=eth0/1'], ['A=sixteen-letters-']]],
+  ['transport', '--transport', ['tcp', '', 'RAW']],
+  ['cluster', '--cluster', ['', 'two words', 'x'.repeat(33)]],
+  ['hostName', '--host-name', ['', 'x'.repeat(33), 'naïve']],
+  ['socket', '--socket', ['', 'x'.repeat(108)]],
+  ['stateDir', '--state-dir', ['']],
+  ['realtimePriority', '--realtime-priority', ['-1', '100', 'high']],
+  ['cpu', '--cpu', ['-1', '1024', '0.5']],
+  ['maxPeers', '--max-peers', ['0', '16385']],
+  ['networkNamespace', '--network-namespace', ['']],
+];
+
+t.test('what is not accepted gets one line and exit status 2', async (t) => {
+  for (const [key, flag, values] of refused) {
+    for (const value of values) {
+      const error = refusal({ [key]: value });
+      const shown = Array.isArray(value) ? value[0] : value;
+      t.equal(error.code, 'EINVAL');
+      t.equal(error.exitStatus, 2);
+      t.ok(error.message.startsWith(`${flag}: `), error.message);
+      t.ok(error.message.includes(typeof shown === 'string' ? `'${shown}'` : String(shown)));
+      t.match(error.message, / is not accepted; give \S+/);
+      t.notMatch(error.message, /\n/);
+    }
+  }
+});
+
+t.test('an example of the wording', async (t) => {
+  t.equal(
+    refusal({ interval: '1s' }).message,
+    "-t (--interval): '1s' is not accepted; " +
+      'give seconds from 0.00005 to 3600, with a fraction if wanted, such as 0.01',
+  );
+});
+
+t.test('defaults', async (t) => {
+  t.match(parseConfig({}), {
+    requestor: false,
+    intervalUs: 100_000,
+    failAfter: 3,
+    restoreAfter: 10,
+    port: 9311,
+    lans: [],
+    transport: 'auto',
+    cluster: 'default',
+    socket: '/run/faild/faild.sock',
+    stateDir: '/var/lib/faild',
+    realtimePriority: 50,
+    cpu: null,
+    networkNamespace: null,
+    logFile: null,
+  });
+  t.ok(parseConfig({}).hostName.length > 0);
+});
+
+t.test('seconds with fractions become whole microseconds', async (t) => {
+  const cases: [string, number][] = [
+    ['0.00005', 50],
+    ['.01', 10_000],
+    ['0.0002', 200],
+    ['1', 1_000_000],
+    ['1e-3', 1000],
+    ['0.1', 100_000],
+    ['3600', 3_600_000_000],
+  ];
+  for (const [text, us] of cases) {
+    t.equal(parseConfig({ interval: text as unknown as number }).intervalUs, us, text);
+    t.equal(parseConfig({ interval: Number(text) }).intervalUs, us, `${text} as a number`);
+  }
+});
+
+t.test('the ends of each range are inside', async (t) => {
+  t.equal(parseConfig({ failAfter: 1 }).failAfter, 1);
+  t.equal(parseConfig({ failAfter: 1000 }).failAfter, 1000);
+  t.equal(parseConfig({ restoreAfter: 100_000 }).restoreAfter, 100_000);
+  t.equal(parseConfig({ port: 65_535 }).port, 65_535);
+  t.equal(parseConfig({ realtimePriority: 0 }).realtimePriority, 0);
+});
+
+t.test('LANs: as text or as fields, each name and each interface once', async (t) => {
+  const lans = [
+    { name: 'A', interface: 'eth1' },
+    { name: '10.0.2.0/24', interface: 'eth2' },
+  ];
+  t.same(parseConfig({ lan: ['A=eth1', '10.0.2.0/24=eth2'] }).lans, lans);
+  t.same(parseConfig({ lan: lans }).lans, lans);
+  t.match(refusal({ lan: ['A=eth1', 'A=eth2'] }).message, /^--lan: 'A' is given twice/);
+  t.match(refusal({ lan: ['A=eth1', 'B=eth1'] }).message, /^--lan: 'eth1' is given twice/);
+});
+
+t.test('a misspelt option of a library caller is named', async (t) => {
+  t.match(
+    refusal({ intervall: 1 }).message,
+    /^unknown option 'intervall'; the options are .*interval/,
+  );
+});

@@ -1,0 +1,123 @@
+// Aim: every line is on disk when the call returns; a rotation and a full disk never reach the
+// daemon.
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+import type { FaildEvent } from '../../lib/events.js';
+import { LineSink } from '../../lib/line-sink.js';
+import { openLog } from '../../lib/log.js';
+
+const failover: FaildEvent<'failover'> = {
+  kind: 'failover',
+  at: '2026-01-01T00:00:00.000Z',
+  monotonicUs: 1,
+  path: {
+    peer: { id: '00000000000000b2', name: 'web2' },
+    lan: { index: 0, name: 'A', interface: 'eth0' },
+    address: '10.0.1.2',
+  },
+  via: { index: 1, name: 'B', interface: 'eth1' },
+  reason: 'silent',
+  lastHeardUs: 3200,
+  missed: 3,
+  intervalUs: 1000,
+  detectUs: 3200,
+  applyUs: 61,
+};
+
+t.test('one JSON line an event, with its evidence and its timing', async (t) => {
+  const file = join(t.testdir(), 'faild.log');
+  const log = await openLog(file, 'web1');
+  log.event(failover);
+  log.info('hello', { extra: 1 });
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const [event, hello] = lines.map((line) => JSON.parse(line));
+  t.match(event, {
+    level: 'warn',
+    host: 'web1',
+    kind: 'failover',
+    reason: 'silent',
+    lastHeardUs: 3200,
+    missed: 3,
+    intervalUs: 1000,
+    detectUs: 3200,
+    applyUs: 61,
+    path: { address: '10.0.1.2' },
+    msg: 'failover: web2 (10.0.1.2) on LAN A -> LAN B: silent for 3.2 ms, 3 packets missed at 1 ms',
+  });
+  t.match(event.time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  t.match(hello, { level: 'info', msg: 'hello', extra: 1 });
+  t.equal(statSync(file).mode & 0o777 & ~process.umask(), 0o640 & ~process.umask());
+  log.close();
+});
+
+t.test('it appends, and reopens after a rotation', async (t) => {
+  const file = join(t.testdir({ 'faild.log': 'old\n' }), 'faild.log');
+  const log = await openLog(file, 'web1');
+  log.info('one');
+  renameSync(file, `${file}.1`);
+  log.info('two');
+  log.reopen();
+  log.info('three');
+  log.close();
+  t.match(readFileSync(`${file}.1`, 'utf8'), /^old\n.*"one".*\n.*"two".*\n$/);
+  t.match(readFileSync(file, 'utf8'), /^.*"three".*\n$/);
+});
+
+t.test('a log file that cannot be opened is named', async (t) => {
+  const file = join(t.testdir(), 'no', 'faild.log');
+  await t.rejects(openLog(file, 'web1'), {
+    code: 'ENOENT',
+    message: /^-l \(--log-file\): cannot open '/,
+  });
+});
+
+t.test('a full disk: nothing is thrown, lines are counted, stderr hears of it once', async (t) => {
+  const said: string[] = [];
+  const sink = new LineSink('/dev/full', (line) => said.push(line));
+  for (let i = 0; i < 3; i++) sink.write('line\n');
+  t.equal(sink.failed, 3);
+  t.equal(said.length, 1);
+  t.match(said[0], /^cannot write the log: ENOSPC.*; going on without$/);
+  sink.close();
+});
+
+t.test('the whole log survives a full disk', async (t) => {
+  const log = await openLog('/dev/full', 'web1');
+  t.doesNotThrow(() => {
+    log.event(failover);
+    log.event(failover);
+  });
+  log.close();
+});
+
+t.test('after the trouble: its end is said with the number of lines lost', async (t) => {
+  const file = join(t.testdir(), 'faild.log');
+  symlinkSync('/dev/full', file);
+  const said: string[] = [];
+  const sink = new LineSink(file, (line) => said.push(line));
+  sink.write('lost\n');
+  sink.write('lost\n');
+  rmSync(file);
+  sink.reopen();
+  sink.write('kept\n');
+  sink.close();
+  t.equal(readFileSync(file, 'utf8'), 'kept\n');
+  t.match(said, [/ENOSPC/, /^the log can be written again; 2 lines were lost$/]);
+  t.equal(sink.failed, 0);
+});
+
+t.test('a directory that is gone at the rotation: the old file is kept', async (t) => {
+  const dir = join(t.testdir(), 'logs');
+  mkdirSync(dir);
+  const file = join(dir, 'faild.log');
+  const said: string[] = [];
+  const sink = new LineSink(file, (line) => said.push(line));
+  rmSync(dir, { recursive: true });
+  sink.reopen();
+  sink.write('line\n');
+  t.equal(sink.failed, 0);
+  t.match(said, [/cannot open .*ENOENT.*; keeping the old file$/]);
+  sink.close();
+});

@@ -1,0 +1,183 @@
+// Aim: the status document says all of what the engine knows, and its table is what a human reads
+// at a glance.
+import t from 'tap';
+
+import { parseConfig } from '../../lib/config.js';
+import type { NativePathRow, NativeSnapshot } from '../../lib/native.js';
+import { anyPathDown, buildStatus, type Status } from '../../lib/status.js';
+import { renderStatus } from '../../lib/status-text.js';
+import { showDuration } from '../../lib/units.js';
+
+const web1 = '00000000000000a1';
+const web10 = '00000000000000b1';
+const web2 = '00000000000000c1';
+
+function path(host: string, lan: number, fields: Partial<NativePathRow> = {}): NativePathRow {
+  return {
+    host,
+    lan,
+    state: 'up',
+    reason: 'handshake',
+    sinceUs: 1_000_000,
+    silenceUs: 212.34,
+    intervalUs: 1000,
+    missed: 0,
+    good: 0,
+    roundTripUs: 81.26,
+    alternate: null,
+    standby: 1 - lan,
+    received: 10,
+    lost: 0,
+    failovers: 0,
+    addresses: [`10.0.${lan + 1}.${host.slice(-2, -1) === 'b' ? 10 : 2}/24`],
+    mac: '02:00:00:00:00:02',
+    ...fields,
+  };
+}
+
+const lan = (index: number, name: string, device: string) => ({
+  index,
+  name,
+  interface: device,
+  state: 'up' as const,
+  sinceUs: 1_000_000,
+  carrier: true,
+  moved: false,
+  pathsUp: 2,
+  pathsDown: 0,
+  pathsOther: 0,
+  addresses: [`10.0.${index + 1}.1/24`, 'fe80::1/64'],
+  sent: 1,
+  received: 2,
+});
+
+const down: Partial<NativePathRow> = {
+  state: 'down',
+  reason: 'silent',
+  sinceUs: 16_000_000,
+  silenceUs: 4_003_100,
+  roundTripUs: null,
+  missed: 4003,
+  alternate: 1,
+};
+
+const snapshot: NativeSnapshot = {
+  takenUs: 20_000_000,
+  peers: [
+    { host: web10, incarnation: '0000000000000001', name: 'web10', requestor: false },
+    { host: web2, incarnation: '0000000000000002', name: 'web2', requestor: true },
+  ],
+  paths: [
+    path(web10, 1),
+    path(web10, 0, down),
+    path(web2, 0),
+    path(web2, 1, { silenceUs: null, state: 'unknown' }),
+  ],
+  lans: [
+    { ...lan(0, 'A', 'eth0'), pathsUp: 1, pathsDown: 1 },
+    { ...lan(1, 'B', 'enp3s0'), pathsUp: 1, pathsOther: 1 },
+  ],
+  counters: { failovers: 1 },
+  drops: { 'old-sequence': 0 },
+  decodeErrors: { 'too-short': 0 },
+};
+
+function build(more: Partial<NativeSnapshot> = {}, realtime = true): Status {
+  const facts = {
+    version: '1.2.3',
+    config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
+    identity: { host: web1, incarnation: '0000000000000007' },
+    engine: {
+      transport: 'raw' as const,
+      realtime,
+      realtimeError: realtime ? 0 : 1,
+      realtimeHint: realtime ? '' : 'grant CAP_SYS_NICE',
+    },
+  };
+  const now = { wallMs: Date.UTC(2026, 0, 1), monotonicUs: 20_000_500 };
+  return buildStatus({ ...snapshot, ...more }, facts, now);
+}
+
+t.test('the document', async (t) => {
+  const status = build();
+  t.match(status, {
+    schema: 'faild.status/1',
+    version: '1.2.3',
+    takenAt: '2025-12-31T23:59:59.999Z',
+    ageUs: 500,
+    host: { id: web1, name: 'web1', incarnation: '0000000000000007' },
+    scheduling: { mode: 'fifo', hint: null },
+    settings: { requestor: true, intervalUs: 1000, failAfter: 3, restoreAfter: 10, port: 9311 },
+    counters: { failovers: 1 },
+  });
+  t.same(
+    status.peers.map((peer) => [peer.name, ...peer.paths.map((row) => row.lan)]),
+    [
+      ['web2', 'A', 'B'],
+      ['web10', 'A', 'B'],
+    ],
+    'peers by name, numbers as numbers; paths by LAN',
+  );
+  t.match(status.peers[1]?.paths[0], {
+    state: 'down',
+    reason: 'silent',
+    ageS: 4,
+    lastHeardUs: 4_003_100,
+    missed: 4003,
+    via: 'B',
+    standby: 'B',
+    roundTripUs: null,
+  });
+  t.match(status.alternates, [{ peer: { id: web10, name: 'web10' }, lan: 'A', via: 'B' }]);
+  t.same(JSON.parse(JSON.stringify(status)), status, 'plain JSON');
+});
+
+t.test('the exit status of `faild status` follows from any path that is down', async (t) => {
+  t.equal(anyPathDown(build()), true);
+  t.equal(anyPathDown(build({ paths: [path(web2, 0)] })), false);
+  t.equal(anyPathDown(build({ paths: [path(web2, 0, { state: 'stopped' })] })), false);
+});
+
+t.test('the table', async (t) => {
+  t.equal(
+    renderStatus(build()),
+    `web1 (00000000000000a1)  faild 1.2.3, requestor every 1 ms, down after 3, up after 10, raw
+
+LAN A  eth0    10.0.1.1/24  up  1 up, 1 down
+LAN B  enp3s0  10.0.2.1/24  up  1 up, 0 down, 1 not judged
+
+web2   A  10.0.1.2   up       212 us ago   rtt 81.3 us
+       B  10.0.2.2   unknown  never heard  rtt 81.3 us
+web10  A  10.0.1.10  down     4 s ago                   silent for 4 s, via B
+       B  10.0.2.10  up       212 us ago   rtt 81.3 us
+`,
+  );
+});
+
+t.test('a whole LAN moved, no peers yet, and the scheduling hint', async (t) => {
+  const moved = build({
+    lans: [{ ...lan(0, 'A', 'eth0'), moved: true, carrier: false, state: 'down' }],
+  });
+  t.match(renderStatus(moved), /^LAN A {2}eth0 .* down .* no carrier, all traffic moved$/m);
+  const alone = build({ peers: [], paths: [] }, false);
+  t.match(renderStatus(alone), /^no peer heard yet: is faild running on the other hosts/m);
+  t.match(renderStatus(alone), /^note: grant CAP_SYS_NICE$/m);
+});
+
+t.test('durations', async (t) => {
+  const cases: [number, string][] = [
+    [0, '0 us'],
+    [50, '50 us'],
+    [999, '999 us'],
+    [1000, '1 ms'],
+    [3210, '3.2 ms'],
+    [12_345, '12.3 ms'],
+    [999_499, '999 ms'],
+    [1_500_000, '1.5 s'],
+    [119_000_000, '119 s'],
+    [120_000_000, '2 min'],
+    [7_200_000_000, '2 h'],
+    [864_000_000_000, '10 d'],
+  ];
+  for (const [us, text] of cases) t.equal(showDuration(us), text);
+});
