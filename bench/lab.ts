@@ -1,0 +1,79 @@
+// The bench's lab: the test lab's hosts and switches (test/lab/topology.ts), with the agent's cutter on every switch
+// port, a route watch on each measured host, and a stream each way between hosts 1 and 2.
+//
+//     host1 == stream h1 -> h2, on LAN A's addresses ==> host2
+//           <== stream h2 -> h1 ======================
+//
+// Nothing here runs while a trial does, except what is measured.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LanLetter, portOf, Topology } from '../test/lab/topology.js';
+import { Agent, type AgentReport, kDrop, type Trial } from './agent.js';
+
+/** 100 us apart, as the issue asks; the stall watchers are three times finer than the stalls they look for. */
+export const kStreamPeriodUs = 100;
+export const kStallPeriodUs = 150;
+
+const kPrefix = 'bench';
+const kSwitches = `${kPrefix}-switches`;
+const kStreamPort = 5001;
+
+export interface CutTarget {
+  lan: LanLetter;
+  /** One host's link; without it the whole LAN. */
+  host?: number;
+  direction?: keyof typeof kDrop;
+}
+
+export class BenchLab {
+  private constructor(
+    readonly topology: Topology,
+    readonly agent: Agent,
+  ) {}
+
+  static async create(hosts = 2): Promise<BenchLab> {
+    const topology = await Topology.create({ hosts, lans: 2 }, kPrefix);
+    const agent = await Agent.start();
+    for (const [number, lan] of topology.lans.entries()) {
+      for (const host of topology.hosts) {
+        await agent.addPort(kSwitches, portOf(lan, host.number), number);
+      }
+    }
+    return new BenchLab(topology, agent);
+  }
+
+  /** Watches, on hosts 1 and 2, where packets for the other's address on LAN A go; adds the streams between them. */
+  async watchPair(): Promise<void> {
+    for (const [own, other] of [[1, 2] as const, [2, 1] as const]) {
+      const here = this.topology.host(own);
+      const there = this.topology.host(other);
+      await this.agent.addWatch(here.name, here.netns, there.address('a'));
+      await this.agent.addStream(
+        `${here.name}-${there.name}`,
+        { netns: here.netns, address: here.address('a') },
+        { netns: there.netns, address: there.address('a') },
+        kStreamPort,
+      );
+    }
+  }
+
+  cut(
+    target: CutTarget,
+    times: { waitUs: number; holdUs: number; settleUs: number },
+  ): Promise<Trial> {
+    const { lan, host, direction = 'both' } = target;
+    const number = this.topology.lans.indexOf(lan);
+    const cell = host === undefined ? `lan:${number}` : portOf(lan, host);
+    return this.agent.trial({ netns: kSwitches, cell, drop: kDrop[direction], ...times });
+  }
+
+  /** Lets everything calm down, throws away what was recorded meanwhile. */
+  async calm(ms = 500): Promise<AgentReport> {
+    await sleep(ms);
+    return this.agent.report();
+  }
+
+  async destroy(): Promise<void> {
+    await this.agent.stop();
+    await this.topology.destroy();
+  }
+}

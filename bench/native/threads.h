@@ -1,0 +1,27 @@
+// Threads of the bench and their order of importance. The daemons under test run at SCHED_FIFO 50.
+//
+//   99  stall watchers, one a core: whatever keeps them off the core is the machine itself
+//   80  the agent's command thread, which cuts and heals
+//   60  route watchers: above the daemon, so that an instant is read when it happens (a few us of
+//   work each) 40  the stream's sender, 30 its receiver: applications, below the daemon as they
+//   would be in production
+#pragma once
+
+#include <cstddef>
+
+namespace faild::bench {
+
+inline constexpr int kStallPriority = 99;
+inline constexpr int kCutPriority = 80;
+inline constexpr int kWatchPriority = 60;
+inline constexpr int kSendPriority = 40;
+inline constexpr int kReceivePriority = 30;
+inline constexpr int kGeneratorPriority = 35;
+
+inline constexpr int kAnyCpu = -1;
+
+// Names the calling thread, asks for SCHED_FIFO and pins it when `cpu` is given. False: SCHED_FIFO
+// was refused (the thread goes on at ordinary priority, and the agent's hello says so).
+bool set_up_thread(const char* name, int priority, int cpu = kAnyCpu);
+
+}  // namespace faild::bench

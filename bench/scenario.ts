@@ -1,0 +1,39 @@
+// What a scenario of the bench is, and what it hands to the report. Pure declarations.
+import type { Summary } from './statistics.js';
+
+export interface Scale {
+  quick: boolean;
+  /** `full`, or `quick` with --quick. */
+  of(full: number, quick: number): number;
+}
+
+/** One line of a scenario's table; `unit` is of all figures in it. */
+export interface Figure {
+  name: string;
+  unit: 'ms' | 'us' | '%' | 'MB' | 'count';
+  summary: Summary | null;
+  bars?: Bar[];
+}
+
+/** What issue and release ask for: `figure` at most `limit`. */
+export interface Bar {
+  figure: keyof Summary;
+  limit: number;
+}
+
+export interface ScenarioResult {
+  name: string;
+  title: string;
+  /** How it was measured, for the reader of the page; whole sentences. */
+  method: string[];
+  figures: Figure[];
+  /** What happened beside the figures: stalls of the machine, counts that must be zero, ... */
+  notes: string[];
+  /** Every single measurement. */
+  raw: unknown;
+}
+
+export interface Scenario {
+  name: string;
+  run(scale: Scale): Promise<ScenarioResult>;
+}

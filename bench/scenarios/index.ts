@@ -1,0 +1,13 @@
+// The scenarios, in the order in which they run and stand on the page.
+import type { Scenario } from '../scenario.js';
+import { failover, kFifthOfIt, kMillisecond } from './failover.js';
+import { instruments } from './instruments.js';
+import { quiet } from './quiet.js';
+
+export const scenarios: Scenario[] = [
+  { name: 'instruments', run: instruments },
+  { name: kMillisecond.name, run: (scale) => failover(kMillisecond, scale) },
+  { name: kFifthOfIt.name, run: (scale) => failover(kFifthOfIt, scale) },
+  { name: 'quiet-idle', run: (scale) => quiet('quiet-idle', scale) },
+  { name: 'quiet-busy', run: (scale) => quiet('quiet-busy', scale) },
+];
