@@ -1,0 +1,125 @@
+// What the kernel of one host says: the routes, rules and neighbours that faild put there, where a
+// packet would go, and every change of routes and rules as it happens. The lab believes this, not
+// faild's own word.
+import type { ChildProcess } from 'node:child_process';
+import { eachLine, Records, type Timed } from './records.js';
+import { nowUs } from './shell.js';
+import type { Family, Host } from './topology.js';
+
+/** faild's route protocol number (native/base/routes.h). */
+export const kRouteProtocol = '213';
+
+export interface Route {
+  dst: string;
+  dev: string;
+  gateway?: string;
+  metric?: number;
+  table?: string;
+  prefsrc?: string;
+  nexthops?: { dev: string; gateway?: string }[];
+}
+export interface Rule {
+  priority: number;
+  dst?: string;
+  dstlen?: number;
+  table: string;
+  protocol?: string;
+}
+export interface Neighbour {
+  dst: string;
+  dev: string;
+  lladdr: string;
+  state: string[];
+}
+
+async function ask<T>(host: Host, ...argv: string[]): Promise<T[]> {
+  return JSON.parse((await host.run('ip', '-j', ...argv)) || '[]') as T[];
+}
+
+const families = (family?: Family): Family[] => (family ? [family] : [4, 6]);
+
+/** faild's own routes, in every table. */
+export async function routes(host: Host, family?: Family): Promise<Route[]> {
+  const filter = ['table', 'all', 'proto', kRouteProtocol];
+  const found = families(family).map((f) => ask<Route>(host, `-${f}`, 'route', 'show', ...filter));
+  return (await Promise.all(found)).flat();
+}
+
+/** faild's own rules. */
+export async function rules(host: Host, family?: Family): Promise<Rule[]> {
+  const filter = ['protocol', kRouteProtocol];
+  const found = families(family).map((f) =>
+    ask<Rule>(host, `-${f}`, '-N', 'rule', 'show', ...filter),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** The neighbour entries that faild keeps. */
+export async function neighbours(host: Host): Promise<Neighbour[]> {
+  const found = families().map((f) =>
+    ask<Neighbour>(host, `-${f}`, 'neigh', 'show', 'proto', kRouteProtocol),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** The interface that a packet to `address` would leave by. */
+export async function leavesBy(host: Host, address: string): Promise<string> {
+  const [route] = await ask<Route>(host, 'route', 'get', address);
+  if (!route) throw new Error(`${host.name}: no route to ${address}`);
+  return route.dev;
+}
+
+/** Whether each of the host's interfaces has a carrier. */
+export async function carriers(host: Host): Promise<boolean[]> {
+  const links = await ask<{ ifname: string; flags: string[] }>(host, 'link', 'show');
+  return links
+    .filter(({ ifname }) => ifname !== 'lo')
+    .map(({ flags }) => flags.includes('LOWER_UP'));
+}
+
+export interface RouteChange extends Timed {
+  text: string;
+}
+
+/** Follows route and rule changes of one host. */
+export class RouteMonitor {
+  readonly changes = new Records<RouteChange>();
+
+  private constructor(private readonly ip: ChildProcess) {
+    if (!ip.stdout) throw new Error('ip monitor has no output');
+    eachLine(ip.stdout, (text) => this.changes.push({ text, readUs: nowUs() }));
+  }
+
+  /** Resolves once the monitor listens: it has seen a rule that only this lab would make. */
+  static async open(host: Host): Promise<RouteMonitor> {
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    const ip = host.launch(['ip', '-N', 'monitor', 'route', 'rule'], { stdio: [...stdio] });
+    const monitor = new RouteMonitor(ip);
+    const seen = monitor.changes.waitFor(
+      (change) => change.text.includes('4711'),
+      'ip monitor',
+      5000,
+    );
+    await monitor.knockUntil(host, seen);
+    monitor.changes.all.length = 0;
+    return monitor;
+  }
+
+  async close(): Promise<void> {
+    const ended = new Promise((resolve) => this.ip.once('close', resolve));
+    this.ip.kill('SIGKILL');
+    await ended;
+  }
+
+  private async knockUntil(host: Host, seen: Promise<unknown>): Promise<void> {
+    let heard = false;
+    const done = seen.then(() => {
+      heard = true;
+    });
+    while (!heard) {
+      await host.run('ip', 'rule', 'add', 'priority', '4711', 'to', '192.0.2.1', 'lookup', 'main');
+      await host.run('ip', 'rule', 'delete', 'priority', '4711');
+    }
+    await done;
+  }
+}
