@@ -142,7 +142,7 @@ function rejectRepeats(lans: LanChoice[]): void {
     const values = lans.map((lan) => lan[field]);
     const twice = values.find((value, at) => values.indexOf(value) !== at);
     if (twice === undefined) continue;
-    const line = `--lan: '${twice}' is given twice; each LAN needs a name and an interface of its own`;
+    const line = `--lan: '${twice}' is given twice; each LAN has its own name and interface`;
     throw new FaildError('EINVAL', line, { exitStatus: 2 });
   }
 }

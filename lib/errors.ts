@@ -25,9 +25,10 @@ export class FaildError extends Error {
   }
 }
 
-/** The one sentence of whatever was thrown. */
+/** The one line of whatever was thrown: some of Node's messages go on with details below it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n', 1)[0] ?? message;
 }
 
 /** The `code` of whatever was thrown: ours, or the system's (`ENOENT`). */

@@ -25,7 +25,8 @@ export interface PathRef {
   peer: PeerRef;
   lan: LanRef;
   /**
-   * The peer's first address on that LAN, without the prefix length; null while it is not known.
+   * The address that was moved, else the peer's first one on that LAN, without the prefix length;
+   * null while it is not known.
    */
   address: string | null;
 }
@@ -64,18 +65,19 @@ export interface EventDetails {
   'lan-up': { lan: LanRef };
   failover: { path: PathRef; via: LanRef } & Evidence & Timing;
   switchback: { path: PathRef; via: LanRef | null; applyUs: number };
-  'lan-failover': { lan: LanRef; via: LanRef; paths: number } & Evidence & Timing;
-  'lan-switchback': { lan: LanRef; applyUs: number };
+  'lan-failover': { lan: LanRef; via: LanRef; subnet: string | null; paths: number } & Evidence &
+    Timing;
+  'lan-switchback': { lan: LanRef; subnet: string | null; applyUs: number };
   /** Every LAN is silent: the fault is probably ours, so nothing is changed. */
-  isolated: { lastHeardUs: number };
+  isolated: { paths: number };
   rejoined: object;
   /** The engine's thread ran late; deadlines were shifted and nobody was judged. */
-  stalled: { lateUs: number };
+  stalled: { lateUs: number; count: number };
   'receive-drops': { lan: LanRef; count: number };
   /** Packets refused: the first of its kind in 10 s, and how many since the last report. */
   dropped: { drop: string; lan: LanRef; peer: PeerRef | null; count: number };
   'route-failed': { errno: number; destination: string | null };
-  'route-repaired': { destination: string | null };
+  'route-repaired': { destination: string | null; count: number };
   /** Routes of an earlier run were found in force and kept. */
   adopted: { count: number };
   'table-full': { peer: PeerRef | null };
@@ -129,14 +131,19 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'lan-failover': (event, names) => ({
     lan: names.lan(event.lan),
     via: names.lan(event.alternate),
+    subnet: event.destination,
     paths: event.count,
     ...evidence(event),
     ...timing(event),
   }),
-  'lan-switchback': (event, names) => ({ lan: names.lan(event.lan), applyUs: event.applyUs }),
-  isolated: (event) => ({ lastHeardUs: event.silenceUs }),
+  'lan-switchback': (event, names) => ({
+    lan: names.lan(event.lan),
+    subnet: event.destination,
+    applyUs: event.applyUs,
+  }),
+  isolated: (event) => ({ paths: event.count }),
   rejoined: () => ({}),
-  stalled: (event) => ({ lateUs: event.lateUs }),
+  stalled: (event) => ({ lateUs: event.lateUs, count: event.count }),
   'receive-drops': (event, names) => ({ lan: names.lan(event.lan), count: event.count }),
   dropped: (event, names) => ({
     drop: event.drop,
@@ -145,7 +152,7 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
     count: event.count,
   }),
   'route-failed': (event) => ({ errno: event.error, destination: event.destination }),
-  'route-repaired': (event) => ({ destination: event.destination }),
+  'route-repaired': ({ destination, count }) => ({ destination, count: Math.max(count, 1) }),
   adopted: (event) => ({ count: event.count }),
   'table-full': (event, names) => ({ peer: peerOrNull(event, names) }),
 };
@@ -172,7 +179,7 @@ function pathOf(event: NativeEvent, names: NameBook): PathRef {
   return {
     peer: names.peer(host),
     lan: names.lan(event.lan),
-    address: names.address(host, event.lan),
+    address: event.destination?.split('/')[0] ?? names.address(host, event.lan),
   };
 }
 

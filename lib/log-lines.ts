@@ -1,6 +1,16 @@
 // Events as sentences: what an operator reads at three in the morning. Pure; log.ts adds the event
 // itself as fields.
-import type { EventKind, Evidence, FaildEvent, LanRef, PathRef, PeerRef } from './events.js';
+import { getSystemErrorName } from 'node:util';
+
+import type {
+  EventKind,
+  Evidence,
+  FaildEvent,
+  LanRef,
+  PathRef,
+  PeerRef,
+  Timing,
+} from './events.js';
 import { showDuration } from './units.js';
 
 export type Level = 'info' | 'warn' | 'error';
@@ -26,23 +36,22 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
   'lan-up': ['info', ({ lan }) => `up: LAN ${lan.name} (${lan.interface})`],
   failover: [
     'warn',
-    (event) => `failover: ${showPath(event.path)} -> LAN ${event.via.name}: ${because(event)}`,
+    (event) => `failover: ${showPath(event.path)} -> LAN ${event.via.name}: ${verdict(event)}`,
   ],
   switchback: [
     'info',
     ({ path }) => `switchback: ${showPath(path)}: traffic is on its own LAN again`,
   ],
-  'lan-failover': ['warn', (e) => `failover: ${moved(e)} -> LAN ${e.via.name}: ${because(e)}`],
+  'lan-failover': ['warn', (e) => `failover: ${moved(e)} -> LAN ${e.via.name}: ${verdict(e)}`],
   'lan-switchback': [
     'info',
     ({ lan }) => `switchback: LAN ${lan.name}: its traffic is on its own LAN again`,
   ],
   isolated: [
     'error',
-    ({ lastHeardUs }) =>
-      `isolated: every LAN is silent, for ${showDuration(lastHeardUs)}: the fault is probably ` +
-      `this ` +
-      "host's own; routes stay as they are",
+    ({ paths: count }) =>
+      `isolated: every LAN is silent (${count} paths): the fault is probably this host's own; ` +
+      'routes stay as they are',
   ],
   rejoined: ['info', () => 'rejoined: peers are heard again'],
   stalled: [
@@ -60,12 +69,13 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
   'route-failed': [
     'error',
     ({ errno, destination }) =>
-      `route failed: the kernel refused a change for ${destination ?? 'a rule'} (errno ${errno})`,
+      `route failed: the kernel refused a change for ${destination ?? 'a rule'}: ` +
+      `${errnoName(errno)}`,
   ],
   'route-repaired': [
     'warn',
-    ({ destination }) =>
-      `route repaired: something deleted faild's entry for ${destination ?? 'a rule'}; it is back`,
+    ({ destination, count }) =>
+      `route repaired: something deleted ${destination ?? `${count} entries`} of faild's; put back`,
   ],
   adopted: ['info', ({ count }) => `adopted: ${count} routes of an earlier run are kept in force`],
   'table-full': [
@@ -92,11 +102,17 @@ function paths(count: number): string {
   return count === 1 ? '1 peer' : `${count} peers`;
 }
 
+/**
+ * The event comes with the kernel's acknowledgment: what counted was the silence until the
+ * verdict.
+ */
+function verdict(event: Evidence & Timing): string {
+  return because({ ...event, lastHeardUs: event.detectUs });
+}
+
 /** The reason and its evidence. */
 function because({ reason, lastHeardUs, missed, intervalUs }: Evidence): string {
-  const count = missed === 1 ? '1 packet' : `${missed} packets`;
-  const silence =
-    `silent for ${showDuration(lastHeardUs)}, ${count} missed at ` + `${showDuration(intervalUs)}`;
+  const silence = `silent for ${showDuration(lastHeardUs)}, ${showMissed(missed, intervalUs)}`;
   switch (reason) {
     case 'silent':
       return silence;
@@ -115,6 +131,16 @@ function because({ reason, lastHeardUs, missed, intervalUs }: Evidence): string 
     default:
       return reason;
   }
+}
+
+function showMissed(missed: number, intervalUs: number): string {
+  const pace = showDuration(intervalUs);
+  if (missed === 0) return `with a packet due every ${pace}`;
+  return `${missed === 1 ? '1 packet' : `${missed} packets`} missed at ${pace}`;
+}
+
+function errnoName(errno: number): string {
+  return errno > 0 ? getSystemErrorName(-errno) : `error ${errno}`;
 }
 
 function upReason(reason: string): string {

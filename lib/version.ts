@@ -1,8 +1,7 @@
-// faild's version, from package.json: typed in one place only.
-import { readFileSync } from 'node:fs';
+// faild's version, from package.json: typed in one place only. Asked for by the package's own name, so
+// that it is found from wherever the compiled files lie.
+import { createRequire } from 'node:module';
 
-const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+const manifest = createRequire(import.meta.url)('faild/package.json') as { version: string };
 
 export const version: string = manifest.version;

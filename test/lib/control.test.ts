@@ -15,7 +15,7 @@ import { type FaildEvent, lostEvent } from '../../lib/events.js';
 import type { Status } from '../../lib/status.js';
 
 const status = { schema: 'faild.status/1', peers: [] } as unknown as Status;
-const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7 };
+const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7, count: 1 };
 
 /** A socket's path may have 107 bytes only; a fixture's directory has more. */
 function shortDir(t: Test): string {

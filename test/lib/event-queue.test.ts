@@ -11,6 +11,7 @@ const stalled = (lateUs: number): FaildEvent => ({
   at: '',
   monotonicUs: 0,
   lateUs,
+  count: 1,
 });
 const show = (event: FaildEvent): string =>
   event.kind === 'lost'

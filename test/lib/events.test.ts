@@ -77,7 +77,13 @@ function translated(fields: Partial<NativeEvent>): FaildEvent {
   return event;
 }
 
-const evidence = { reason: 'silent', silenceUs: 3200, missed: 3, intervalUs: 1000 };
+const evidence = {
+  reason: 'silent',
+  silenceUs: 3200,
+  missed: 3,
+  intervalUs: 1000,
+  detectUs: 3200,
+};
 
 t.test('a failover carries names, evidence, timing and its date', async (t) => {
   const event = translated({
@@ -143,7 +149,7 @@ const sentences: [Partial<NativeEvent>, level: string, sentence: string][] = [
     'failover: web2 (10.0.1.2) on LAN A -> LAN B: silent for 3.2 ms, 3 packets missed at 1 ms',
   ],
   [
-    { kind: 'failover', ...onA, alternate: 1, ...evidence, reason: 'not-heard', silenceUs: 400 },
+    { kind: 'failover', ...onA, alternate: 1, ...evidence, reason: 'not-heard', detectUs: 400 },
     'warn',
     'failover: web2 (10.0.1.2) on LAN A -> LAN B: it does not hear us (we heard it 400 us ago)',
   ],
@@ -164,15 +170,15 @@ const sentences: [Partial<NativeEvent>, level: string, sentence: string][] = [
     'switchback: LAN A: its traffic is on its own LAN again',
   ],
   [
-    { kind: 'isolated', silenceUs: 3200 },
+    { kind: 'isolated', count: 4 },
     'error',
-    "isolated: every LAN is silent, for 3.2 ms: the fault is probably this host's own; " +
+    "isolated: every LAN is silent (4 paths): the fault is probably this host's own; " +
       'routes stay as they are',
   ],
   [
     { kind: 'route-failed', error: 1, destination: '10.0.1.2/32' },
     'error',
-    'route failed: the kernel refused a change for 10.0.1.2/32 (errno 1)',
+    'route failed: the kernel refused a change for 10.0.1.2/32: EPERM',
   ],
   [
     { kind: 'dropped', drop: 'cross-connected', lan: 1, count: 2, host: web2 },

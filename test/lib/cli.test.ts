@@ -1,0 +1,51 @@
+// Aim: what an operator types wrong gets one line on stderr and exit status 2; no daemon is exit
+// status 3; help and version need no addon.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+/**
+ * This test runs compiled (dist-test/) and from source; the command line beside it does as well.
+ */
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const cli = fileURLToPath(new URL(`../../lib/cli.${extension}`, import.meta.url));
+
+function faild(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [...process.execArgv, cli, ...args], { encoding: 'utf8' });
+}
+
+const refused: [args: string[], line: RegExp][] = [
+  [['-t', 'abc'], /^faild: -t \(--interval\): 'abc' is not accepted; give seconds from 0\.00005/],
+  [['-t'], /^faild: option '-t, --interval <seconds>' argument missing; give seconds/],
+  [['-p', '0'], /^faild: -p \(--port\): '0' is not accepted; give a whole number from 1 to 65535$/],
+  [['--inteval', '3'], /^faild: unknown option '--inteval'; did you mean --interval\?$/],
+  [['-x'], /^faild: unknown option '-x'; see faild --help$/],
+  [['stats'], /^faild: unknown command 'stats'; there are status, events, cleanup;/],
+  [['status', '-t', '1'], /^faild: unknown option '-t'; see faild --help$/],
+];
+
+for (const [args, line] of refused) {
+  t.test(`faild ${args.join(' ')}`, async (t) => {
+    const { status, stdout, stderr } = faild(...args);
+    t.equal(status, 2);
+    t.equal(stdout, '');
+    t.match(stderr.trimEnd(), line);
+    t.equal(stderr.trimEnd().split('\n').length, 1, 'one line');
+  });
+}
+
+t.test('status without a daemon', async (t) => {
+  const { status, stderr } = faild('status', '--socket', `${t.testdirName.slice(0, 40)}/none`);
+  t.equal(status, 3);
+  t.match(stderr, /^faild: no daemon answers on .*: start one with 'sudo faild -r'/);
+});
+
+t.test('--version and --help', async (t) => {
+  t.match(faild('--version'), { status: 0, stdout: /^\d+\.\d+\.\d+\n$/ });
+  const help = faild('--help');
+  t.match(help, {
+    status: 0,
+    stdout: /^Usage: faild \[-r\] \[-t n\] \[-f n\] \[-s n\] \[-p n\] \[-l path\]/,
+  });
+  t.match(help.stdout, /sudo faild -r -t 0\.001 -f 3/);
+});
