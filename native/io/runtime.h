@@ -1,11 +1,14 @@
-// The engine at work: one Runtime is one thread that owns an Engine, its LAN sockets, its netlink sockets and its timer.
+// The engine at work: one Runtime is one thread that owns an Engine, its LAN sockets, its netlink
+// sockets and its timer.
 //
-// Threads: the *owner* (any one thread; in the daemon, Node's main thread) constructs, starts, drains and stops; the
-// *engine thread* does everything else and is the only one that touches the Engine. Between them: an SPSC event ring up,
-// a bounded command queue with an eventfd down, and snapshot requests whose memory the owner brings. Nobody waits for
-// the other, except stop(), which joins.
+// Threads: the *owner* (any one thread; in the daemon, Node's main thread) constructs, starts,
+// drains and stops; the *engine thread* does everything else and is the only one that touches the
+// Engine. Between them: an SPSC event ring up, a bounded command queue with an eventfd down, and
+// snapshot requests whose memory the owner brings. Nobody waits for the other, except stop(), which
+// joins.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,24 +16,30 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "wire/frame.h"
 
 namespace faild {
 
-enum class Transport : uint8_t { kAutomatic = 0, kRaw = 1, kUdp = 2 };  // automatic: raw where CAP_NET_RAW permits
+enum class Transport : uint8_t {
+  kAutomatic = 0,
+  kRaw = 1,
+  kUdp = 2
+};  // automatic: raw where CAP_NET_RAW permits
 
 struct RuntimeConfig {
   EngineConfig engine;
   uint16_t port = 9311;
   Transport transport = Transport::kAutomatic;
-  std::string network_namespace;     // path to enter (setns on the engine's thread); empty: stay
-  int realtime_priority = 50;        // SCHED_FIFO; 0: do not ask
-  std::optional<int> cpu;            // pin the engine's thread
+  std::string network_namespace;  // path to enter (setns on the engine's thread); empty: stay
+  int realtime_priority = 50;     // SCHED_FIFO; 0: do not ask
+  std::optional<int> cpu;         // pin the engine's thread
 };
 
-// What went wrong, so that an operator knows what to do: a stable code, the errno, and one sentence.
+// What went wrong, so that an operator knows what to do: a stable code, the errno, and one
+// sentence.
 struct RuntimeError {
-  std::string code;     // "EPERM_NET_RAW", "ENOLAN", "EADDRINUSE", ...
-  int error = 0;        // errno
+  std::string code;  // "EPERM_NET_RAW", "ENOLAN", "EADDRINUSE", ...
+  int error = 0;     // errno
   std::string message;
 };
 
@@ -42,19 +51,38 @@ struct RuntimeFacts {
   std::string realtime_hint;              // how to grant it
 };
 
-// A consistent copy of the tables. The owner makes it with room for every peer; the engine's thread fills it, some rows
-// a wake-up, and publishes it. Whole rows are consistent; rows may be some wake-ups apart.
+// What the transports and the kernel refused, over all LANs. `frame_errors` is indexed by
+// FrameError (wire/frame.h).
+struct TransportCounters {
+  uint64_t send_errors = 0;
+  int32_t last_send_error = 0;  // errno
+  std::array<uint64_t, kFrameErrors> frame_errors{};
+  uint64_t own_packets = 0;  // our own broadcasts, looped back by the kernel (udp)
+};
+// The last route operation that the kernel refused, in the kernel's own words (extended ACK).
+struct RouteRefusal {
+  uint32_t id = 0;
+  int32_t error = 0;
+  BoundedText<96> message;
+};
+
+// A consistent copy of the tables. The owner makes it with room for every peer; the engine's thread
+// fills it, some rows a wake-up, and publishes it. Whole rows are consistent; rows may be some
+// wake-ups apart.
 struct Snapshot {
   Instant taken;
   std::vector<PeerRow> peers;
   std::vector<PathRow> paths;
   std::vector<LanRow> lans;
   Counters counters;
+  TransportCounters transport;
+  RouteRefusal last_refusal;
 };
 
 class Runtime {
  public:
-  using Wake = void (*)(void*);  // called on the engine's thread, at most once until drain() is called again
+  using Wake =
+      void (*)(void*);  // called on the engine's thread, at most once until drain() is called again
 
   Runtime(RuntimeConfig config, Wake wake, void* context);
   ~Runtime();  // stops
@@ -63,19 +91,21 @@ class Runtime {
 
   // Opens everything and starts the thread. Nothing is left behind when it returns an error.
   [[nodiscard]] std::optional<RuntimeError> start();
-  // Says goodbye three times (when `goodbye`), cleans up what carries no traffic, ends the thread, closes everything.
+  // Says goodbye three times (when `goodbye`), cleans up what carries no traffic, ends the thread,
+  // closes everything.
   void stop(bool goodbye);
 
   [[nodiscard]] const RuntimeFacts& facts() const;
-  // Copies up to `room` events to `out`; returns how many. `*lost` grows when the ring overflowed. Clears the wake flag
-  // before reading, so that no event is left without a wake-up.
+  // Copies up to `room` events to `out`; returns how many. `*lost` grows when the ring overflowed.
+  // Clears the wake flag before reading, so that no event is left without a wake-up.
   [[nodiscard]] size_t drain(Event* out, size_t room, uint64_t* lost);
   [[nodiscard]] bool submit(const Command& command);  // false: queue full
-  // Asks for a snapshot; an event kAnswer with this id tells that take_snapshot will find it. One at a time: false
-  // while another is under way.
+  // Asks for a snapshot; an event kAnswer with this id tells that take_snapshot will find it. One
+  // at a time: false while another is under way.
   [[nodiscard]] bool request_snapshot(uint32_t id);
   [[nodiscard]] std::unique_ptr<Snapshot> take_snapshot();
-  // Grows whenever the engine's thread goes round its loop: a watchdog's food. Any thread may read it.
+  // Grows whenever the engine's thread goes round its loop: a watchdog's food. Any thread may read
+  // it.
   [[nodiscard]] uint64_t heartbeat_count() const;
 
  private:
@@ -85,12 +115,18 @@ class Runtime {
 
 // The interfaces of a network namespace (empty: this thread's), with their usable addresses.
 struct InterfaceInfo {
-  LanConfig lan;          // name empty
+  LanConfig lan;  // name empty
   uint32_t mtu = 0;
   bool admin_up = false, broadcast = false, loopback = false;
-  std::string kind;       // "veth", "bridge", ...; empty for an ordinary device
+  std::string kind;  // "veth", "bridge", ...; empty for an ordinary device
 };
 [[nodiscard]] std::optional<RuntimeError> list_interfaces(const std::string& network_namespace,
                                                           std::vector<InterfaceInfo>* out);
+
+// Removes every route, rule and neighbour entry that carries kRouteProtocol, in both families,
+// whoever made it: for `faild cleanup`, without a daemon. `*removed` counts them, also when an
+// error ends the work half-way.
+[[nodiscard]] std::optional<RuntimeError> cleanup_kernel(const std::string& network_namespace,
+                                                         uint32_t* removed);
 
 }  // namespace faild

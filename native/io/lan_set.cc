@@ -1,0 +1,170 @@
+#include "io/lan_set.h"
+
+#include <algorithm>
+
+namespace faild {
+namespace {
+
+void add_up(const TransportCounters& part, TransportCounters* sum) {
+  sum->send_errors += part.send_errors;
+  if (part.last_send_error != 0) sum->last_send_error = part.last_send_error;
+  for (size_t i = 0; i < kFrameErrors; i++) sum->frame_errors[i] += part.frame_errors[i];
+  sum->own_packets += part.own_packets;
+}
+
+bool same_addresses(const LanConfig& a, const LanConfig& b) {
+  return std::equal(a.addresses.begin(), a.addresses.end(), b.addresses.begin(), b.addresses.end());
+}
+
+std::string interface_of(const LanConfig& lan) { return std::string(lan.interface.view()); }
+
+std::optional<RuntimeError> check(const LanConfig& lan) {
+  if (lan.ifindex == 0) {
+    return make_error("ENOLAN", ENODEV,
+                      "interface '" + interface_of(lan) + "' does not exist: see `ip link`");
+  }
+  if (probe_family(lan) == Family::kNone) {
+    return make_error("ENOADDRESS", 0,
+                      "interface '" + interface_of(lan) +
+                          "' has no usable address: give it one (`ip addr add ADDRESS/LENGTH dev " +
+                          interface_of(lan) + "`)");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
+  port_ = config->port;
+  count_ = config->engine.lans.size();
+  for (size_t i = 0; i < count_; i++) lans_[i].config = config->engine.lans[i];
+  if (auto error = dumps_.open(NetlinkUse::kDumps)) return error;
+  Configs seen;
+  if (!read_interfaces(&seen)) {
+    return make_error("ESYSTEM", EIO, "asking the kernel for its interfaces failed");
+  }
+  for (size_t i = 0; i < count_; i++) {
+    lans_[i].config = seen[i];
+    if (auto error = check(seen[i])) return error;
+  }
+  transport_ = config->transport == Transport::kUdp ? Transport::kUdp : Transport::kRaw;
+  auto error = open_all(config->port);
+  if (error && error->code == "EPERM_NET_RAW" && config->transport == Transport::kAutomatic) {
+    transport_ = Transport::kUdp;
+    error = open_all(config->port);
+  }
+  if (error) return error;
+  config->engine.udp_transport = transport_ == Transport::kUdp;
+  for (size_t i = 0; i < count_; i++) config->engine.lans[i] = lans_[i].config;
+  return std::nullopt;
+}
+
+std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
+  if (transport_ == Transport::kRaw) {
+    if (auto error = port_holder_.open(port)) return error;
+  } else {
+    port_holder_ = PortHolder();
+  }
+  for (size_t i = 0; i < count_; i++) {
+    RuntimeError error;
+    const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
+    lans_[i].socket = open_socket(lans_[i].config, port, &error);
+    if (!lans_[i].socket) return error;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> LanSet::find(uint32_t ifindex, const InterfaceName& name) const {
+  for (size_t i = 0; i < count_; i++) {
+    if (lans_[i].config.ifindex == ifindex || lans_[i].config.interface == name) return i;
+  }
+  return std::nullopt;
+}
+
+// Starts from the names alone: an interface that the kernel does not list has index 0 and no
+// addresses.
+bool LanSet::read_interfaces(Configs* seen) {
+  const auto take_link = [&](const NetlinkNotice& notice) {
+    if (notice.kind != NetlinkNotice::Kind::kLink) return;
+    for (size_t i = 0; i < count_; i++) {
+      LanConfig& lan = (*seen)[i];
+      if (!(lan.interface == notice.link.name)) continue;
+      lan.ifindex = notice.link.ifindex;
+      lan.mac = notice.link.mac;
+      lan.carrier = notice.link.admin_up && notice.link.carrier;
+    }
+  };
+  const auto take_address = [&](const NetlinkNotice& notice) {
+    if (notice.kind != NetlinkNotice::Kind::kAddress || !notice.address.usable) return;
+    for (size_t i = 0; i < count_; i++) {
+      LanConfig& lan = (*seen)[i];
+      if (lan.ifindex == notice.address.ifindex) (void)lan.addresses.push(notice.address.address);
+    }
+  };
+  for (int attempt = 0; attempt < kDumpTries; attempt++) {
+    for (size_t i = 0; i < count_; i++) {
+      (*seen)[i] = LanConfig();
+      (*seen)[i].name = lans_[i].config.name;
+      (*seen)[i].interface = lans_[i].config.interface;
+      (*seen)[i].carrier = false;
+    }
+    if (dump_once(dumps_, DumpKind::kLinks, ++sequence_, buffer_, take_link) == 0 &&
+        dump_once(dumps_, DumpKind::kAddresses, ++sequence_, buffer_, take_address) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+LanSet::Changes LanSet::refresh() {
+  Changes changes;
+  Configs seen;
+  if (!read_interfaces(&seen)) return changes;  // the next news asks again
+  for (size_t i = 0; i < count_; i++) {
+    Lan& lan = lans_[i];
+    const uint32_t bit = 1U << i;
+    const LanConfig before = lan.config;
+    // An interface that is away keeps its last addresses: peers still know us by them, and it may
+    // come back.
+    if (seen[i].ifindex == 0) {
+      seen[i] = before;
+      seen[i].ifindex = 0;
+      seen[i].carrier = false;
+    }
+    lan.config = seen[i];
+    if (before.carrier != lan.config.carrier) changes.carrier |= bit;
+    const bool moved = before.ifindex != lan.config.ifindex;
+    const bool changed = before.mac != lan.config.mac || !same_addresses(before, lan.config);
+    // Told only of an interface that is there: one that went away has lost its carrier, and that is
+    // enough to know.
+    if ((moved || changed) && lan.config.ifindex != 0) changes.interface |= bit;
+    if (moved || probe_family(before) != probe_family(lan.config) ||
+        (!lan.socket && lan.config.ifindex != 0)) {
+      reopen(lan);
+      changes.socket |= bit;
+    } else if (changed && lan.socket) {
+      lan.socket->set_lan(lan.config);
+    }
+  }
+  return changes;
+}
+
+void LanSet::reopen(Lan& lan) {
+  if (lan.socket) add_up(lan.socket->counters(), &lan.closed);
+  lan.socket.reset();
+  if (lan.config.ifindex == 0 || probe_family(lan.config) == Family::kNone) return;
+  RuntimeError ignored;  // the interface may be gone again: its next news tries anew
+  lan.socket = transport_ == Transport::kRaw ? open_raw_socket(lan.config, port_, &ignored)
+                                             : open_udp_socket(lan.config, port_, &ignored);
+}
+
+TransportCounters LanSet::counters() const {
+  TransportCounters sum;
+  for (size_t i = 0; i < count_; i++) {
+    add_up(lans_[i].closed, &sum);
+    if (lans_[i].socket) add_up(lans_[i].socket->counters(), &sum);
+  }
+  return sum;
+}
+
+}  // namespace faild

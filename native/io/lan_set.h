@@ -1,0 +1,61 @@
+// This host's LANs: their sockets, and what their interfaces are like just now. Knows how to open
+// and reopen them; the reactor decides when. Engine thread only.
+//
+// An interface is known by its name. A driver that is reloaded gives the name another index: the
+// socket is opened anew then. (Known limit: an opened LAN takes memory, the only thing that does
+// after the start, and only at that moment.)
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "io/kernel_dump.h"
+#include "io/lan_socket.h"
+#include "io/runtime.h"
+
+namespace faild {
+
+class LanSet {
+ public:
+  struct Lan {
+    LanConfig config;
+    std::unique_ptr<LanSocket> socket;  // empty while the interface is away
+    TransportCounters closed;           // of sockets that were closed before
+  };
+
+  // Finds every interface, opens every LAN; `config->lans` then says what is really there, and the
+  // transport is chosen.
+  [[nodiscard]] std::optional<RuntimeError> open(RuntimeConfig* config);
+  [[nodiscard]] Transport transport() const { return transport_; }
+
+  [[nodiscard]] size_t size() const { return count_; }
+  [[nodiscard]] Lan& operator[](size_t i) { return lans_[i]; }
+  // The LAN whose interface has this index or this name.
+  [[nodiscard]] std::optional<size_t> find(uint32_t ifindex, const InterfaceName& name) const;
+
+  // Asks the kernel anew how the interfaces are, opens and closes sockets accordingly. A bit for
+  // each LAN whose interface (index, MAC, addresses), carrier or socket changed.
+  struct Changes {
+    uint32_t interface = 0, carrier = 0, socket = 0;
+  };
+  [[nodiscard]] Changes refresh();
+  [[nodiscard]] TransportCounters counters() const;
+
+ private:
+  using Configs = std::array<LanConfig, kMaxLans>;
+  [[nodiscard]] std::optional<RuntimeError> open_all(uint16_t port);
+  [[nodiscard]] bool read_interfaces(Configs* seen);
+  void reopen(Lan& lan);
+
+  std::array<Lan, kMaxLans> lans_;
+  size_t count_ = 0;
+  uint16_t port_ = 0;
+  Transport transport_ = Transport::kRaw;
+  PortHolder port_holder_;
+  NetlinkSocket dumps_;
+  uint32_t sequence_ = 0;
+  std::array<uint8_t, kDumpBufferBytes> buffer_{};
+};
+
+}  // namespace faild

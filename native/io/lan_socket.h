@@ -1,0 +1,73 @@
+// One LAN's socket, whatever the transport: packets in with their arrival time, packets out.
+// raw_socket.cc and udp_socket.cc implement it; LanSet opens them, the reactor drains them. Engine
+// thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/config.h"
+#include "core/effects.h"
+#include "core/engine.h"
+#include "io/clock.h"
+#include "io/runtime.h"
+#include "io/unique_fd.h"
+
+namespace faild {
+
+class LanSocket {
+ public:
+  explicit LanSocket(const LanConfig& lan) : lan_(lan) {}
+  virtual ~LanSocket() = default;
+  LanSocket(const LanSocket&) = delete;
+  LanSocket& operator=(const LanSocket&) = delete;
+
+  [[nodiscard]] virtual int fd() const = 0;
+  // The next packet (all but `lan` of it), whose payload is good until the next call. False: the
+  // socket is empty.
+  [[nodiscard]] virtual bool receive(const ClockReading& reading, PacketIn* packet) = 0;
+  // Never waits. What cannot be sent is counted, not retried: the next heartbeat says it better.
+  virtual void send(const SendPacket& packet) = 0;
+  // Packets that the kernel dropped before we read them, since the last call.
+  [[nodiscard]] virtual uint32_t take_drops() = 0;
+
+  // An interface that goes down leaves an error on its socket, which epoll would report for ever.
+  void clear_error();
+  // New addresses or MAC on the same interface index.
+  void set_lan(const LanConfig& lan) { lan_ = lan; }
+  [[nodiscard]] const LanConfig& lan() const { return lan_; }
+  [[nodiscard]] const TransportCounters& counters() const { return counters_; }
+
+ protected:
+  LanConfig lan_;
+  Instant drained_at_;  // when the socket was last found empty: no later packet is older
+  TransportCounters counters_;
+};
+
+// Opening: nullptr and *error on failure.
+[[nodiscard]] std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port,
+                                                         RuntimeError* error);
+[[nodiscard]] std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port,
+                                                         RuntimeError* error);
+
+// The address from which this LAN's packets of that family come; nullopt: the LAN has none.
+[[nodiscard]] std::optional<IpAddress> source_address(const LanConfig& lan, Family family);
+// One probe a LAN: over IPv4 where the LAN has it, else over IPv6 link-local.
+[[nodiscard]] Family probe_family(const LanConfig& lan);
+
+// Takes the port in both families and drops all that comes: without it the kernel would answer
+// every heartbeat that the raw transport reads with "port unreachable". Also what tells a second
+// daemon that the port is taken.
+class PortHolder {
+ public:
+  [[nodiscard]] std::optional<RuntimeError> open(uint16_t port);
+
+ private:
+  UniqueFd v4_, v6_;
+};
+
+}  // namespace faild

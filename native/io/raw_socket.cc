@@ -1,0 +1,262 @@
+// The raw transport: an AF_PACKET socket on one interface, received through a memory-mapped ring,
+// and frames of our own making. It hears what a strict rp_filter would drop after a failover, and
+// answers the MAC address that asked, with no ARP and no route look-up between.
+//
+// Order matters when opening: filter, ring, then bind; a socket that is bound first queues every
+// packet of the machine until the filter is there.
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+
+#include "io/errors.h"
+#include "io/lan_socket.h"
+#include "wire/frame.h"
+
+namespace faild {
+namespace {
+
+// 4 MiB a LAN: 2048 heartbeats of the greatest size, 20 ms at 100,000 a second; a longer stall of
+// ours is reported.
+constexpr unsigned kSlotBytes = 2048;
+constexpr unsigned kBlockBytes = 32768;
+constexpr unsigned kBlocks = 128;
+constexpr unsigned kSlots = kBlocks * (kBlockBytes / kSlotBytes);
+constexpr size_t kRingBytes = size_t{kBlocks} * kBlockBytes;
+constexpr int kPriority = 6;  // TC_PRIO_INTERACTIVE: the most urgent band that needs no capability
+
+// BPF jumps are relative; the filter below names its targets by their line.
+constexpr uint8_t jump(int from, int to) { return static_cast<uint8_t>(to - from - 1); }
+constexpr uint32_t ancillary(int what) { return static_cast<uint32_t>(SKF_AD_OFF + what); }
+constexpr sock_filter load(uint16_t how, uint32_t where) {
+  return BPF_STMT(static_cast<uint16_t>(BPF_LD | how), where);
+}
+constexpr sock_filter test(uint16_t how, uint32_t value, uint8_t yes, uint8_t no) {
+  return BPF_JUMP(static_cast<uint16_t>(BPF_JMP | how | BPF_K), value, yes, no);
+}
+
+// Accepts UDP to our port, to this host or to a group, untagged, not fragmented, without IPv6
+// extension headers.
+int attach_filter(int fd, uint16_t port) {
+  constexpr int kIpv6 = 17, kKeep = 21, kDrop = 22;
+  sock_filter code[] = {
+      /* 0*/ load(BPF_B | BPF_ABS, ancillary(SKF_AD_PKTTYPE)),
+      /* 1*/ test(BPF_JGE, PACKET_OTHERHOST, jump(1, kDrop), 0),
+      // Frames of a VLAN on this interface pass here with their tag taken off: they are another
+      // LAN's.
+      /* 2*/ load(BPF_B | BPF_ABS, ancillary(SKF_AD_VLAN_TAG_PRESENT)),
+      /* 3*/ test(BPF_JEQ, 0, jump(3, 7), 0),
+      /* 4*/ load(BPF_H | BPF_ABS, ancillary(SKF_AD_VLAN_TAG)),
+      /* 5*/ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0fff),  // tag 0 is a priority without a VLAN
+      /* 6*/ test(BPF_JEQ, 0, 0, jump(6, kDrop)),
+      /* 7*/ load(BPF_H | BPF_ABS, 12),  // EtherType
+      /* 8*/ test(BPF_JEQ, ETH_P_IPV6, jump(8, kIpv6), 0),
+      /* 9*/ test(BPF_JEQ, ETH_P_IP, 0, jump(9, kDrop)),
+      /*10*/ load(BPF_B | BPF_ABS, 14 + 9),  // IPv4: protocol
+      /*11*/ test(BPF_JEQ, IPPROTO_UDP, 0, jump(11, kDrop)),
+      /*12*/ load(BPF_H | BPF_ABS, 14 + 6),  // fragment offset, more-fragments flag
+      /*13*/ test(BPF_JSET, 0x3fff, jump(13, kDrop), 0),
+      /*14*/ BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),  // length of the IPv4 header
+      /*15*/ load(BPF_H | BPF_IND, 14 + 2),            // UDP: destination port
+      /*16*/ test(BPF_JEQ, port, jump(16, kKeep), jump(16, kDrop)),
+      /*17*/ load(BPF_B | BPF_ABS, 14 + 6),  // IPv6: next header
+      /*18*/ test(BPF_JEQ, IPPROTO_UDP, 0, jump(18, kDrop)),
+      /*19*/ load(BPF_H | BPF_ABS, 14 + 40 + 2),
+      /*20*/ test(BPF_JEQ, port, jump(20, kKeep), jump(20, kDrop)),
+      /*21*/ BPF_STMT(BPF_RET | BPF_K, kMaxFrameBytes),
+      /*22*/ BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog program{sizeof code / sizeof code[0], code};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+class RawSocket final : public LanSocket {
+ public:
+  RawSocket(const LanConfig& lan, uint16_t port) : LanSocket(lan), port_(port) {}
+  ~RawSocket() override {
+    if (ring_ != nullptr) munmap(ring_, kRingBytes);
+  }
+
+  [[nodiscard]] std::optional<RuntimeError> open();
+  [[nodiscard]] int fd() const override { return fd_.get(); }
+  [[nodiscard]] bool receive(const ClockReading& reading, PacketIn* packet) override;
+  void send(const SendPacket& packet) override;
+  [[nodiscard]] uint32_t take_drops() override;
+
+ private:
+  [[nodiscard]] tpacket2_hdr* slot() const {
+    return reinterpret_cast<tpacket2_hdr*>(ring_ + size_t{next_} * kSlotBytes);
+  }
+  [[nodiscard]] bool configure();
+  [[nodiscard]] bool bind_to_interface();
+  [[nodiscard]] bool parse(const tpacket2_hdr& header, const ClockReading& reading,
+                           PacketIn* packet);
+  void release_slot();
+  void join_group();
+
+  uint16_t port_;
+  UniqueFd fd_;
+  UniqueFd member_;  // tells the switches (MLD) that we listen to the group
+  uint8_t* ring_ = nullptr;
+  unsigned next_ = 0;     // the slot that the kernel fills next
+  bool holding_ = false;  // that slot was handed out by receive() and is not yet released
+  bool losing_ = false;   // the kernel flagged drops since we last asked
+  std::array<uint8_t, kMaxFrameBytes> frame_{};
+};
+
+std::optional<RuntimeError> RawSocket::open() {
+  const std::string name(lan_.interface.view());
+  // Protocol 0: nothing is received until bind() says what.
+  fd_ = UniqueFd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd_.valid() && errno == EPERM) {
+    return make_error("EPERM_NET_RAW", errno,
+                      std::string("the raw transport needs CAP_NET_RAW: ") + kHowToGrant +
+                          "; or choose --transport udp");
+  }
+  if (!fd_.valid() || !configure()) return system_error("setting up a packet socket");
+  void* ring = mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+  if (ring == MAP_FAILED) return system_error("mapping a packet socket's receive ring");
+  ring_ = static_cast<uint8_t*>(ring);
+  if (!bind_to_interface()) {
+    const int error = errno;
+    return make_error(error == ENODEV || error == ENXIO ? "ENOLAN" : "ESYSTEM", error,
+                      "cannot listen on interface '" + name + "': does it exist? see `ip link`");
+  }
+  join_group();
+  return std::nullopt;
+}
+
+bool RawSocket::configure() {
+  const int on = 1, version = TPACKET_V2, priority = kPriority;
+  tpacket_req request{};
+  request.tp_block_size = kBlockBytes;
+  request.tp_block_nr = kBlocks;
+  request.tp_frame_size = kSlotBytes;
+  request.tp_frame_nr = kSlots;
+  const int fd = fd_.get();
+  return attach_filter(fd, port_) == 0 &&
+         setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) == 0 &&
+         setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority) == 0 &&
+         setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) == 0 &&
+         setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) == 0;
+}
+
+bool RawSocket::bind_to_interface() {
+  sockaddr_ll where{};
+  where.sll_family = AF_PACKET;
+  where.sll_protocol = htons(ETH_P_ALL);  // both families: hosts may probe in either
+  where.sll_ifindex = static_cast<int>(lan_.ifindex);
+  return bind(fd_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+}
+
+// Only hosts without IPv4 probe by multicast; where the kernel has no IPv6 there is nobody to hear.
+// So errors are left.
+void RawSocket::join_group() {
+  const IpAddress group = heartbeat_group_v6();
+  const MacAddress mac = multicast_mac(group);
+  packet_mreq listen{};
+  listen.mr_ifindex = static_cast<int>(lan_.ifindex);
+  listen.mr_type = PACKET_MR_MULTICAST;
+  listen.mr_alen = 6;
+  std::memcpy(listen.mr_address, mac.bytes.data(), 6);
+  setsockopt(fd_.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &listen, sizeof listen);
+
+  member_ = UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ipv6_mreq member{};
+  std::memcpy(&member.ipv6mr_multiaddr, group.bytes.data(), 16);
+  member.ipv6mr_interface = lan_.ifindex;
+  setsockopt(member_.get(), IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &member, sizeof member);
+}
+
+bool RawSocket::receive(const ClockReading& reading, PacketIn* packet) {
+  while (true) {
+    if (holding_) release_slot();
+    const tpacket2_hdr* header = slot();
+    if ((__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) {
+      drained_at_ = reading.now;
+      return false;
+    }
+    holding_ = true;
+    if (parse(*header, reading, packet)) return true;
+  }
+}
+
+void RawSocket::release_slot() {
+  __atomic_store_n(&slot()->tp_status, uint32_t{TP_STATUS_KERNEL}, __ATOMIC_RELEASE);
+  next_ = (next_ + 1) % kSlots;
+  holding_ = false;
+}
+
+bool RawSocket::parse(const tpacket2_hdr& header, const ClockReading& reading, PacketIn* packet) {
+  if ((header.tp_status & TP_STATUS_LOSING) != 0) losing_ = true;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&header) + header.tp_mac;
+  const bool verify = (header.tp_status & (TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY)) == 0;
+  ParsedFrame frame;
+  if (const auto error = parse_frame({bytes, header.tp_snaplen}, port_, verify, &frame)) {
+    counters_.frame_errors[static_cast<size_t>(*error)]++;
+    return false;
+  }
+  const int64_t stamp = int64_t{header.tp_sec} * 1'000'000'000 + header.tp_nsec;
+  packet->arrived = arrival_time(reading, stamp, drained_at_);
+  packet->from = frame.from;
+  packet->from_mac = frame.from_mac;
+  packet->payload = frame.payload;
+  return true;
+}
+
+void RawSocket::send(const SendPacket& packet) {
+  FrameAddresses to;
+  to.port = port_;
+  to.from_mac = lan_.mac;
+  if (packet.to) {
+    to.to = packet.to->ip;
+    // A peer whose MAC nobody has seen yet is still reached by a frame to all.
+    to.to_mac = packet.to->mac.is_unicast() ? packet.to->mac : kBroadcastMac;
+  } else if (probe_family(lan_) == Family::kIpv4) {
+    to.to = limited_broadcast_v4();
+    to.to_mac = kBroadcastMac;
+  } else {
+    to.to = heartbeat_group_v6();
+    to.to_mac = multicast_mac(to.to);
+  }
+  const auto from = source_address(lan_, to.to.family);
+  ssize_t sent = -1;
+  errno = EADDRNOTAVAIL;
+  if (from) {
+    to.from = *from;
+    const size_t size = build_frame(to, packet.payload(), frame_);
+    sent = ::send(fd_.get(), frame_.data(), size, MSG_DONTWAIT);
+  }
+  if (sent < 0) {
+    counters_.send_errors++;
+    counters_.last_send_error = errno;
+  }
+}
+
+uint32_t RawSocket::take_drops() {
+  if (!losing_) return 0;
+  losing_ = false;
+  tpacket_stats stats{};
+  socklen_t size = sizeof stats;
+  getsockopt(fd_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size);
+  return stats.tp_drops;
+}
+
+}  // namespace
+
+std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port,
+                                           RuntimeError* error) {
+  auto opened = std::make_unique<RawSocket>(lan, port);
+  if (auto failed = opened->open()) {
+    *error = std::move(*failed);
+    return nullptr;
+  }
+  return opened;
+}
+
+}  // namespace faild

@@ -1,0 +1,236 @@
+#include "io/reactor.h"
+
+#include <sys/epoll.h>
+
+#include "io/thread.h"
+
+namespace faild {
+namespace {
+
+// Bounded work a round: more than a receive ring holds, so that what had arrived before the round
+// is always read.
+constexpr uint64_t kPacketsPerRound = 4096 * kMaxLans;
+constexpr int kPacketsPerReading = 32;  // a reading of the clock serves this many
+constexpr int kUnfairRoundsMax = 4;
+constexpr int kCommandsPerRound = 16;
+
+// Taking leave.
+constexpr int kGoodbyes = 3;
+constexpr Duration kGoodbyeGap = Duration::ms(3);  // one may be lost in a burst
+constexpr Duration kCleanupWithin = Duration::ms(500);
+
+constexpr uint32_t kDoorbellTag = kMaxLans, kNoticesTag = kMaxLans + 1;
+
+bool watch_fd(int epoll, int fd, uint32_t tag) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = tag;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+}  // namespace
+
+std::optional<RuntimeError> Reactor::open(RuntimeConfig config) {
+  if (auto error = writer_.open()) return error;
+  if (auto error = notices_.open(NetlinkUse::kNotifications)) return error;
+  notices_.ignore_others_routes(writer_.port_id());
+  if (auto error = lans_.open(&config)) return error;
+  // A peer's every address may have a route in a standby table, and another while it is an
+  // exception.
+  const size_t room = 2 * config.engine.max_peers * config.engine.lans.size() * kMaxAddressesPerLan;
+  if (auto error = resync_.open(room)) return error;
+
+  all_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  quiet_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  for (const int epoll : {all_.get(), quiet_.get()}) {
+    if (!watch_fd(epoll, mailbox_.doorbell.get(), kDoorbellTag) ||
+        !watch_fd(epoll, notices_.fd(), kNoticesTag)) {
+      return system_error("setting up epoll");
+    }
+  }
+  for (size_t i = 0; i < lans_.size(); i++) watch(i);
+  tick();
+  engine_ = std::make_unique<Engine>(config.engine, now_);
+  resync_.want();
+  lock_memory(this, sizeof *this);
+  lock_memory(&mailbox_, sizeof mailbox_);
+  return std::nullopt;
+}
+
+void Reactor::watch(size_t lan) {
+  // A socket that was closed has left the set by itself.
+  const LanSocket* socket = lans_[lan].socket.get();
+  if (socket != nullptr) (void)watch_fd(all_.get(), socket->fd(), static_cast<uint32_t>(lan));
+}
+
+void Reactor::tick() {
+  reading_ = read_clocks();
+  now_ = reading_.now;
+}
+
+void Reactor::run() {
+  const bool never = false;
+  while (mailbox_.stop.load(std::memory_order_acquire) == StopWish::kNone) {
+    round();
+    wait(engine_->poll_at());
+  }
+  run_until(now_, never);
+  take_leave(mailbox_.stop.load(std::memory_order_acquire) == StopWish::kWithGoodbye);
+}
+
+// Goodbyes apart in time, because a burst that loses one loses all; then the kernel is left tidy.
+void Reactor::take_leave(bool goodbye) {
+  const bool never = false;
+  Command command;
+  command.kind = Command::Kind::kBye;
+  for (int i = 0; goodbye && i < kGoodbyes; i++) {
+    if (i > 0) run_until(now_ + kGoodbyeGap, never);
+    tick();
+    engine_->on_command(now_, command, effects_);
+    carry_out();
+  }
+  // The only command whose answer the reactor itself awaits; push_event knows it by this id.
+  command.kind = Command::Kind::kCleanup;
+  command.id = kCleanupId;
+  cleaned_ = false;
+  tick();
+  engine_->on_command(now_, command, effects_);
+  carry_out();
+  run_until(now_ + kCleanupWithin, cleaned_);
+}
+
+void Reactor::run_until(Instant end, const bool& done) {
+  tick();
+  while (!done && now_ < end) {
+    wait(std::min(end, engine_->poll_at()));
+    round();
+  }
+}
+
+void Reactor::wait(Instant until) {
+  if (pace_.polling()) {
+    until = std::min(until, now_ + Pace::quantum(engine_->shortest_interval()));
+  }
+  if (resync_.pending()) until = std::min(until, resync_.not_before());
+  if (snapshot_.active() || unfair_rounds_ > 0) until = now_;
+  const Duration left = std::max(until - monotonic_now(), Duration());
+  const timespec timeout{left.in_ns() / 1'000'000'000, left.in_ns() % 1'000'000'000};
+  std::array<epoll_event, kMaxLans + 2> ready;
+  const int epoll = pace_.polling() ? quiet_.get() : all_.get();
+  const int count =
+      epoll_pwait2(epoll, ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
+  for (int i = 0; i < count; i++) {
+    const epoll_event& event = ready[static_cast<size_t>(i)];
+    if (event.data.u32 == kDoorbellTag) doorbell_rang_ = true;
+    if (event.data.u32 == kNoticesTag) notices_wait_ = true;
+    if (event.data.u32 < kMaxLans && (event.events & EPOLLERR) != 0) {
+      if (auto& socket = lans_[event.data.u32].socket) socket->clear_error();
+    }
+  }
+}
+
+void Reactor::round() {
+  mailbox_.rounds.fetch_add(1, std::memory_order_relaxed);
+  tick();
+  packets_ = 0;
+  const bool heard_all = drain_lans();
+  unfair_rounds_ = heard_all ? 0 : unfair_rounds_ + 1;
+  pace_.note(now_, packets_, Pace::quantum(engine_->shortest_interval()));
+  if (heard_all || unfair_rounds_ >= kUnfairRoundsMax) expire();
+  take_commands();
+  if (notices_wait_) read_notices();
+  if (resync_.busy(now_)) advance_resync();
+  advance_snapshot();
+  flush_wake();
+}
+
+// True: every LAN's socket was found empty.
+bool Reactor::drain_lans() {
+  uint32_t full = (1U << lans_.size()) - 1;
+  while (full != 0 && packets_ < kPacketsPerRound) {
+    for (size_t i = 0; i < lans_.size(); i++) {
+      if ((full & 1U << i) != 0 && drain_some(i)) full &= ~(1U << i);
+    }
+    if (full != 0) tick();
+  }
+  for (size_t i = 0; i < lans_.size(); i++) {
+    LanSocket* socket = lans_[i].socket.get();
+    const uint32_t drops = socket != nullptr ? socket->take_drops() : 0;
+    if (drops == 0) continue;
+    engine_->on_receive_drops(now_, LanIndex{static_cast<uint8_t>(i)}, drops, effects_);
+    carry_out();
+  }
+  return full == 0;
+}
+
+// Reads some packets of one LAN; true: there are no more.
+bool Reactor::drain_some(size_t lan) {
+  LanSocket* socket = lans_[lan].socket.get();
+  if (socket == nullptr) return true;
+  for (int i = 0; i < kPacketsPerReading; i++) {
+    PacketIn packet;
+    if (!socket->receive(reading_, &packet)) return true;
+    packet.lan = LanIndex{static_cast<uint8_t>(lan)};
+    packets_++;
+    engine_->on_packet(now_, packet, effects_);
+    carry_out();
+  }
+  return false;
+}
+
+void Reactor::expire() {
+  tick();
+  if (now_ < engine_->poll_at()) return;
+  // A flood outran us for several rounds. Heartbeats must go out all the same, but nobody is judged
+  // by what we could not read: the engine voids the round as if the unread packets had been
+  // dropped.
+  for (size_t i = 0; unfair_rounds_ > 0 && i < lans_.size(); i++) {
+    engine_->on_receive_drops(now_, LanIndex{static_cast<uint8_t>(i)}, 0, effects_);
+    carry_out();
+  }
+  engine_->on_deadline(now_, effects_);
+  carry_out();
+}
+
+void Reactor::take_commands() {
+  if (!doorbell_rang_) return;
+  eventfd_t rings = 0;
+  (void)eventfd_read(mailbox_.doorbell.get(), &rings);
+  doorbell_rang_ = false;
+  Command command;
+  for (int i = 0; mailbox_.commands.pop(&command); i++) {
+    tick();
+    engine_->on_command(now_, command, effects_);
+    carry_out();
+    if (i + 1 < kCommandsPerRound) continue;
+    mailbox_.ring();  // the rest in the next round
+    break;
+  }
+  using State = Mailbox::SnapshotState;
+  if (!snapshot_.active() &&
+      mailbox_.snapshot_state.load(std::memory_order_acquire) == State::kWanted) {
+    snapshot_.begin(mailbox_.snapshot.get());
+  }
+}
+
+void Reactor::advance_snapshot() {
+  if (!snapshot_.active() || !snapshot_.advance(now_, *engine_)) return;
+  mailbox_.snapshot->transport = lans_.counters();
+  mailbox_.snapshot->last_refusal = writer_.last_refusal();
+  Event answer;
+  answer.kind = EventKind::kAnswer;
+  answer.at = now_;
+  answer.id = mailbox_.snapshot_id;
+  mailbox_.snapshot_state.store(Mailbox::SnapshotState::kReady, std::memory_order_release);
+  push_event(answer);
+}
+
+// Once a round, after the work: waking Node takes a lock and a system call, which no failover shall
+// wait for.
+void Reactor::flush_wake() {
+  if (!wake_wanted_) return;
+  wake_wanted_ = false;
+  if (!mailbox_.wake_pending.exchange(true, std::memory_order_acq_rel)) wake_(context_);
+}
+
+}  // namespace faild

@@ -1,0 +1,96 @@
+// The engine's thread at work: sockets -> Engine -> kernel and wire, round after round.
+//
+// One round: read the clock; drain every LAN's socket into the engine; call on_deadline if its time
+// has come (only after all sockets were found empty: a verdict must not overlook what has already
+// arrived); then whatever may wait: commands, the kernel's news, a piece of a resync or snapshot.
+// After each single call of the engine its effects are carried out: route operations first, then
+// packets, then events.
+//
+// Because packets carry the kernel's arrival time, reading them late does no harm. So while many
+// arrive, the loop does not wake for each but sleeps for a small fraction of the shortest interval
+// and then reads what has come; when few arrive it wakes for each at once. Two epoll sets, one
+// without the LAN sockets, make that a matter of choosing which to wait on.
+//
+// Owned and used by the engine's thread alone; the owner is met in the Mailbox. Nothing here
+// allocates after open().
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "core/engine.h"
+#include "io/lan_set.h"
+#include "io/mailbox.h"
+#include "io/pace.h"
+#include "io/resync.h"
+#include "io/route_writer.h"
+#include "io/snapshot_filler.h"
+
+namespace faild {
+
+class Reactor {
+ public:
+  Reactor(Mailbox& mailbox, Runtime::Wake wake, void* context)
+      : mailbox_(mailbox), wake_(wake), context_(context) {}
+
+  [[nodiscard]] std::optional<RuntimeError> open(RuntimeConfig config);
+  [[nodiscard]] Transport transport() const { return lans_.transport(); }
+  // Until the owner asks to stop; takes leave as asked.
+  void run();
+
+ private:
+  // A round: reactor.cc.
+  void round();
+  void wait(Instant until);
+  void tick();
+  [[nodiscard]] bool drain_lans();
+  [[nodiscard]] bool drain_some(size_t lan);
+  void expire();
+  void take_commands();
+  void advance_snapshot();
+  void run_until(Instant end, const bool& done);
+  void take_leave(bool goodbye);
+  void flush_wake();
+
+  // The kernel's side: reactor_kernel.cc.
+  void carry_out();
+  void perform_effects();
+  void submit_routes();
+  void push_event(const Event& event);
+  void read_notices();
+  void take_link(const LinkNotice& link, bool* refresh);
+  void refresh_lans();
+  void advance_resync();
+  void watch(size_t lan);
+
+  static constexpr uint32_t kCleanupId = UINT32_MAX;  // the owner counts its own from below
+  static constexpr size_t kResults = 8 * kMaxRouteOpsPerStep;
+
+  Mailbox& mailbox_;
+  Runtime::Wake wake_;
+  void* context_;
+  UniqueFd all_, quiet_;  // epoll: everything; everything but the LAN sockets
+  LanSet lans_;
+  RouteWriter writer_;
+  NetlinkSocket notices_;
+  Resync resync_;
+  SnapshotFiller snapshot_;
+  std::unique_ptr<Engine> engine_;
+  Effects effects_;
+
+  Instant now_;           // never decreases; what the engine was told last
+  ClockReading reading_;  // the same moment on both clocks
+  Pace pace_;
+  uint64_t packets_ = 0;   // of this round
+  int unfair_rounds_ = 0;  // in a row, in which the LANs could not be emptied
+  bool doorbell_rang_ = true, notices_wait_ = true, wake_wanted_ = false;
+  bool cleaned_ = false;
+  uint64_t writes_ = 0;  // route operations so far
+  // Results that the engine has not yet been told; a ring.
+  std::array<RouteResult, kResults> results_{};
+  size_t results_head_ = 0, results_count_ = 0;
+  std::array<uint8_t, kDumpBufferBytes> buffer_{};
+};
+
+}  // namespace faild

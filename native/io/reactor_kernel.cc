@@ -1,0 +1,141 @@
+// The reactor's dealings with the kernel: effects carried out, news taken in.
+#include "io/reactor.h"
+
+namespace faild {
+namespace {
+
+constexpr int kNoticeReadsPerRound = 64;
+
+}  // namespace
+
+// After each call of the engine. The kernel's answers to route operations are inputs like any
+// other; they are fed back one by one, and what each of them asks for is carried out before the
+// next.
+void Reactor::carry_out() {
+  perform_effects();
+  while (results_count_ > 0) {
+    const RouteResult result = results_[results_head_];
+    results_head_ = (results_head_ + 1) % kResults;
+    results_count_--;
+    engine_->on_route_result(now_, result, effects_);
+    perform_effects();
+  }
+}
+
+void Reactor::perform_effects() {
+  if (!effects_.route_ops.empty()) submit_routes();
+  for (const SendPacket& packet : effects_.sends) {
+    if (auto& socket = lans_[packet.lan.value].socket) socket->send(packet);
+  }
+  for (const Event& event : effects_.events) push_event(event);
+  if (effects_.events_lost > 0) {
+    mailbox_.events_lost.fetch_add(effects_.events_lost, std::memory_order_relaxed);
+    wake_wanted_ = true;
+  }
+  if (effects_.resync) resync_.want();
+  effects_.clear();
+}
+
+// `now_` moves on, so that the engine learns when the kernel was done and not when it was asked.
+void Reactor::submit_routes() {
+  const auto& ops = effects_.route_ops;
+  std::array<RouteResult, kMaxRouteOpsPerStep> answers;
+  writer_.submit({ops.data(), ops.size()}, std::span(answers).first(ops.size()));
+  writes_ += ops.size();
+  tick();
+  for (size_t i = 0; i < ops.size(); i++) {
+    // The engine asks in steps and waits for answers, so that eight steps' worth cannot be
+    // outstanding.
+    FAILD_CHECK(results_count_ < kResults);
+    results_[(results_head_ + results_count_++) % kResults] = answers[i];
+  }
+}
+
+void Reactor::push_event(const Event& event) {
+  if (event.kind == EventKind::kAnswer && event.id == kCleanupId) {
+    cleaned_ = true;
+    return;
+  }
+  if (!mailbox_.events.push(event)) mailbox_.events_lost.fetch_add(1, std::memory_order_relaxed);
+  wake_wanted_ = true;
+}
+
+void Reactor::read_notices() {
+  bool refresh = false;
+  int reads = 0;
+  notices_wait_ = false;
+  for (; reads < kNoticeReadsPerRound; reads++) {
+    const auto received = notices_.receive(buffer_);
+    if (received.error == ENOBUFS) {  // news was lost: look at everything again
+      refresh = true;
+      resync_.want();
+      continue;
+    }
+    if (received.error != 0) break;
+    std::span<const uint8_t> bytes = received.bytes;
+    NetlinkNotice notice;
+    while (next_notice(&bytes, &notice)) {
+      if (notice.kind == NetlinkNotice::Kind::kLink) take_link(notice.link, &refresh);
+      if (notice.kind == NetlinkNotice::Kind::kAddress) {
+        refresh = refresh || lans_.find(notice.address.ifindex, InterfaceName()).has_value();
+      }
+      if (notice.kind != NetlinkNotice::Kind::kEntry || !notice.entry.removed ||
+          notice.port_id == writer_.port_id()) {
+        continue;
+      }
+      tick();
+      engine_->on_entry_removed(now_, notice.entry.entry.key, effects_);
+      carry_out();
+    }
+  }
+  if (refresh) refresh_lans();
+}
+
+// A change of carrier goes to the engine at once; everything else about an interface is read anew.
+void Reactor::take_link(const LinkNotice& link, bool* refresh) {
+  const auto lan = lans_.find(link.ifindex, link.name);
+  if (!lan) return;
+  LanConfig& config = lans_[*lan].config;
+  if (link.removed || link.ifindex != config.ifindex || link.mac != config.mac) {
+    *refresh = true;
+    return;
+  }
+  const bool carrier = link.admin_up && link.carrier;
+  if (carrier == config.carrier) return;
+  config.carrier = carrier;
+  tick();
+  engine_->on_link(now_, {LanIndex{static_cast<uint8_t>(*lan)}, carrier}, effects_);
+  carry_out();
+  resync_.want();  // IPv4 routes over a device that went down vanish without a message
+}
+
+void Reactor::refresh_lans() {
+  const LanSet::Changes changes = lans_.refresh();
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const LanIndex lan{static_cast<uint8_t>(i)};
+    const uint32_t bit = 1U << i;
+    tick();
+    if ((changes.socket & bit) != 0) watch(i);
+    if ((changes.interface & bit) != 0) {
+      engine_->on_interface(now_, lan, lans_[i].config, effects_);
+      carry_out();
+    }
+    if ((changes.carrier & bit) != 0) {
+      engine_->on_link(now_, {lan, lans_[i].config.carrier}, effects_);
+      carry_out();
+    }
+    // Removing an address takes the routes with that source away, and a device all of its own.
+    if (((changes.interface | changes.carrier) & bit) != 0) resync_.want();
+  }
+}
+
+void Reactor::advance_resync() {
+  if (!resync_.advance(now_, writes_)) return;
+  tick();
+  engine_->on_resync_begin(now_);
+  for (const KernelEntry& entry : resync_.entries()) engine_->on_resync_entry(now_, entry);
+  engine_->on_resync_end(now_, effects_);
+  carry_out();
+}
+
+}  // namespace faild

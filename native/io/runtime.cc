@@ -1,0 +1,144 @@
+// The owner's side: starting the engine's thread, talking to it through the mailbox, joining it.
+#include "io/runtime.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "io/network_namespace.h"
+#include "io/reactor.h"
+#include "io/thread.h"
+
+namespace faild {
+
+class Runtime::Impl {
+ public:
+  Impl(RuntimeConfig config, Wake wake, void* context)
+      : config_(std::move(config)), wake_(wake), context_(context) {}
+
+  [[nodiscard]] std::optional<RuntimeError> start();
+  void stop(bool goodbye);
+
+  RuntimeConfig config_;
+  RuntimeFacts facts_;
+  Mailbox mailbox_;
+
+ private:
+  static void* thread_main(void* self);
+  [[nodiscard]] std::optional<RuntimeError> open(std::unique_ptr<Reactor>* reactor);
+  void report(std::optional<RuntimeError> outcome);
+
+  Wake wake_;
+  void* context_;
+  pthread_t thread_{};
+  bool running_ = false;
+  // How the start went; the owner waits for it once.
+  std::mutex mutex_;
+  std::condition_variable started_;
+  bool reported_ = false;
+  std::optional<RuntimeError> outcome_;
+};
+
+std::optional<RuntimeError> Runtime::Impl::start() {
+  FAILD_CHECK(!running_);
+  mailbox_.doorbell = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!mailbox_.doorbell.valid()) return system_error("creating an eventfd");
+  mailbox_.stop.store(StopWish::kNone, std::memory_order_release);
+  reported_ = false;
+  if (auto error = start_thread(&thread_, &Impl::thread_main, this)) return error;
+  {
+    std::unique_lock lock(mutex_);
+    started_.wait(lock, [this] { return reported_; });
+  }
+  running_ = !outcome_;
+  if (!running_) pthread_join(thread_, nullptr);
+  return outcome_;
+}
+
+void Runtime::Impl::stop(bool goodbye) {
+  if (!running_) return;
+  running_ = false;
+  mailbox_.stop.store(goodbye ? StopWish::kWithGoodbye : StopWish::kQuietly,
+                      std::memory_order_release);
+  mailbox_.ring();
+  pthread_join(thread_, nullptr);
+}
+
+void* Runtime::Impl::thread_main(void* argument) {
+  auto* self = static_cast<Impl*>(argument);
+  std::unique_ptr<Reactor> reactor;
+  auto outcome = self->open(&reactor);
+  const bool good = !outcome;
+  if (!good) reactor.reset();  // "nothing is left behind" is true before the owner hears of it
+  self->report(std::move(outcome));
+  if (good) reactor->run();
+  return nullptr;
+}
+
+std::optional<RuntimeError> Runtime::Impl::open(std::unique_ptr<Reactor>* reactor) {
+  if (auto error = enter_namespace(config_.network_namespace)) return error;
+  *reactor = std::make_unique<Reactor>(mailbox_, wake_, context_);
+  if (auto error = (*reactor)->open(config_)) return error;
+  facts_ = RuntimeFacts();
+  facts_.transport = (*reactor)->transport();
+  return prepare_thread(config_, &facts_);  // last: opening needs no real time
+}
+
+void Runtime::Impl::report(std::optional<RuntimeError> outcome) {
+  const std::lock_guard lock(mutex_);
+  outcome_ = std::move(outcome);
+  reported_ = true;
+  started_.notify_one();
+}
+
+Runtime::Runtime(RuntimeConfig config, Wake wake, void* context)
+    : impl_(std::make_unique<Impl>(std::move(config), wake, context)) {}
+Runtime::~Runtime() { stop(false); }
+
+std::optional<RuntimeError> Runtime::start() { return impl_->start(); }
+void Runtime::stop(bool goodbye) { impl_->stop(goodbye); }
+const RuntimeFacts& Runtime::facts() const { return impl_->facts_; }
+
+size_t Runtime::drain(Event* out, size_t room, uint64_t* lost) {
+  Mailbox& mailbox = impl_->mailbox_;
+  mailbox.wake_pending.exchange(false, std::memory_order_acq_rel);
+  size_t count = 0;
+  while (count < room && mailbox.events.pop(&out[count])) count++;
+  *lost = mailbox.events_lost.load(std::memory_order_relaxed);
+  return count;
+}
+
+bool Runtime::submit(const Command& command) {
+  if (!impl_->mailbox_.commands.push(command)) return false;
+  impl_->mailbox_.ring();
+  return true;
+}
+
+bool Runtime::request_snapshot(uint32_t id) {
+  Mailbox& mailbox = impl_->mailbox_;
+  using State = Mailbox::SnapshotState;
+  if (mailbox.snapshot_state.load(std::memory_order_acquire) != State::kFree) return false;
+  const EngineConfig& engine = impl_->config_.engine;
+  mailbox.snapshot = std::make_unique<Snapshot>();
+  mailbox.snapshot->peers.reserve(engine.max_peers);
+  mailbox.snapshot->paths.reserve(engine.max_peers * engine.lans.size());
+  mailbox.snapshot->lans.reserve(engine.lans.size());
+  mailbox.snapshot_id = id;
+  mailbox.snapshot_state.store(State::kWanted, std::memory_order_release);
+  mailbox.ring();
+  return true;
+}
+
+std::unique_ptr<Snapshot> Runtime::take_snapshot() {
+  Mailbox& mailbox = impl_->mailbox_;
+  using State = Mailbox::SnapshotState;
+  if (mailbox.snapshot_state.load(std::memory_order_acquire) != State::kReady) return nullptr;
+  auto snapshot = std::move(mailbox.snapshot);
+  mailbox.snapshot_state.store(State::kFree, std::memory_order_release);
+  return snapshot;
+}
+
+uint64_t Runtime::heartbeat_count() const {
+  return impl_->mailbox_.rounds.load(std::memory_order_relaxed);
+}
+
+}  // namespace faild

@@ -1,0 +1,76 @@
+#include "io/thread.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <array>
+#include <csignal>
+
+#include "io/errors.h"
+
+namespace faild {
+namespace {
+
+constexpr size_t kStackBytes = 1 << 20;
+constexpr size_t kPrefaultBytes = 128 << 10;  // far more than the deepest call needs
+constexpr const char* kRealtimeHint =
+    "without real-time scheduling a busy machine delays detection; grant CAP_SYS_NICE "
+    "(setcap cap_sys_nice+ep on the binary, AmbientCapabilities=CAP_SYS_NICE in a systemd unit) "
+    "or a limit (LimitRTPRIO=50)";
+
+// Touches the stack's pages, so that no later call takes a fault for them.
+[[gnu::noinline]] void prefault_stack() {
+  std::array<volatile uint8_t, kPrefaultBytes> pages;
+  for (size_t i = 0; i < kPrefaultBytes; i += 4096) pages[i] = 0;
+}
+
+void ask_for_realtime(int priority, RuntimeFacts* facts) {
+  if (priority <= 0) return;
+  sched_param wish{};
+  wish.sched_priority = priority;
+  // Children of this process must not inherit it.
+  const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &wish);
+  facts->realtime = error == 0;
+  facts->realtime_error = error;
+  if (error != 0) facts->realtime_hint = kRealtimeHint;
+}
+
+}  // namespace
+
+std::optional<RuntimeError> start_thread(pthread_t* thread, void* (*main)(void*), void* argument) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  const int error = pthread_create(thread, &attributes, main, argument);
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == 0) return std::nullopt;
+  return make_error("ETHREAD", error, "starting the engine's thread failed: see `ulimit -u`");
+}
+
+std::optional<RuntimeError> prepare_thread(const RuntimeConfig& config, RuntimeFacts* facts) {
+  pthread_setname_np(pthread_self(), "faild-engine");
+  prctl(PR_SET_TIMERSLACK, 1UL);
+  prefault_stack();
+  if (config.cpu) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    if (*config.cpu >= 0 && *config.cpu < CPU_SETSIZE)
+      CPU_SET(static_cast<size_t>(*config.cpu), &cpus);
+    if (const int error = pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus)) {
+      return make_error("ECPU", error,
+                        "cannot pin the engine to CPU " + std::to_string(*config.cpu) +
+                            ": choose one of `taskset -p $$`");
+    }
+  }
+  ask_for_realtime(config.realtime_priority, facts);
+  return std::nullopt;
+}
+
+void lock_memory(const void* memory, size_t size) { (void)mlock2(memory, size, 0); }
+
+}  // namespace faild
