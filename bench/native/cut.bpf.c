@@ -1,9 +1,13 @@
 // Runs on every port of the LANs' bridges (tc clsact, both directions) and asks the shared cells
 // whether a frame passes. The hosts see nothing of it: no carrier changes, no queue fills, frames
 // just do not arrive.
-#include <bpf/bpf_helpers.h>
+//
+// bpf_helpers.h needs the types of linux/bpf.h, so the includes stay in this order.
+// clang-format off
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+// clang-format on
 
 #include "cells.h"
 
