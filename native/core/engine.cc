@@ -82,14 +82,16 @@ void Engine::Impl::arm(uint32_t slot) {
 }
 
 Instant Engine::Impl::poll_at() const {
-  if (synced_ && (store_.ready() || (dirty_count_ > 0 && !stopped_))) return last_run_;
-  for (const Lan& lan : lans_) {
-    if (!stopped_ && (lan.sweep || lan.urgent)) return last_run_;
-  }
+  if (synced_ && (store_.ready() || neighbours_wanted_ > 0)) return last_run_;
   Instant at = next_tick_;
-  if (config_.requestor && !stopped_) at = std::min(at, next_send_);
-  if (const auto top = heap_.top()) at = std::min(at, top->at + shift_);
   if (const auto retry = store_.retry_at()) at = std::min(at, *retry);
+  if (stopped_) return at;
+  if (synced_ && dirty_count_ > 0) return last_run_;
+  for (const Lan& lan : lans_) {
+    if (lan.sweep || lan.urgent) return last_run_;
+  }
+  if (config_.requestor) at = std::min(at, next_send_);
+  if (const auto top = heap_.top()) at = std::min(at, top->at + shift_);
   return at;
 }
 

@@ -72,7 +72,7 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
     peers_[peer].waiting = true;
     return;
   }
-  if (!path.via && !may_leave(path)) {
+  if (!path.via && !may_leave(path, now)) {
     // It is just coming back. Give it the time that revalidation takes, and half as much again.
     if (!path.patience_at) {
       const Duration revalidation = path.interval * rules_.restore_after;

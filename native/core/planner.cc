@@ -14,9 +14,9 @@ std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex l
   return std::nullopt;
 }
 
-bool may_leave(const Path& path) {
-  return path.good == 0 || path.heard_by_peer == HeardByPeer::kNo || path.forced ||
-         path.suspect;
+bool may_leave(const Path& path, Instant now) {
+  const bool just_judged = now - path.verdict_at < path.interval;
+  return path.good == 0 || just_judged || path.forced || path.suspect;
 }
 
 std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,

@@ -21,9 +21,10 @@ namespace faild {
                                                        const Plan& plan, const DetectorRules& rules,
                                                        Instant now);
 
-// May traffic begin to leave this path? A path that is down but is just being heard again is about to return: moving
-// its traffic away now would be a flap. (A peer that restarts comes back on all its LANs within microseconds.)
-[[nodiscard]] bool may_leave(const Path& path);
+// May traffic begin to leave this path? At the verdict, and while nothing is heard, yes. But a path that has been down
+// for a while and is being heard again is about to return: moving its traffic away now would be a flap. (A peer that
+// restarts comes back on all its LANs within microseconds, on one of them first.)
+[[nodiscard]] bool may_leave(const Path& path, Instant now);
 
 // The peer's gateway address for `destination`'s family on a LAN: an address of the same family, one inside our own
 // prefixes first, link-local next; IPv6 may serve IPv4.

@@ -1,0 +1,130 @@
+// A whole cluster under virtual time: real Engines, LANs that lose, delay, duplicate and reorder, and a kernel that is
+// a map from destinations to routes. Everything is decided by one seed, so a failing run is replayed by its number.
+//
+// Used by the simulation tests. The clock jumps to the next event (a packet's arrival, an engine's poll_at, a fault of
+// the scenario): a minute of a cluster costs milliseconds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "core/engine.h"
+
+namespace faild::sim {
+
+// What one LAN does to packets from one host to another.
+struct Link {
+  bool cut = false;
+  Duration delay = Duration::us(50);
+  Duration jitter = Duration::us(20);
+  uint32_t loss_per_mille = 0;
+  uint32_t duplicate_per_mille = 0;
+  // The scenario's promise: never more than this many packets in a row are lost between two hosts.
+  std::optional<uint32_t> most_in_a_row;
+};
+
+// The routing part of a kernel: our tables, our rules, and how a packet to an address would travel.
+class Kernel {
+ public:
+  void carry_out(const RouteOp& op);
+  [[nodiscard]] int check(const RouteOp& op) const;  // errno that a real kernel would give
+  // The interface that a packet to `destination` leaves by; nullopt: as the main table says (the LAN's own).
+  [[nodiscard]] std::optional<uint32_t> way_to(const IpAddress& destination) const;
+  void dump(Instant now, Engine& engine) const;
+  [[nodiscard]] size_t size() const { return entries_.size(); }
+  [[nodiscard]] const std::vector<KernelEntry>& entries() const { return entries_; }
+  bool remove(const RouteKey& key);
+
+  uint64_t changes = 0;  // operations on routes and rules carried out
+
+ private:
+  std::vector<KernelEntry> entries_;
+};
+
+struct HostOptions {
+  bool requestor = true;
+  Duration interval = Duration::ms(10);
+  uint32_t fail_after = 3;
+  uint32_t restore_after = 10;
+};
+
+struct Host {
+  HostOptions options;
+  uint64_t incarnation = 0;
+  std::unique_ptr<Engine> engine;  // null while the daemon is not running
+  Kernel kernel;
+  Instant stalled_until;           // its thread does not run before
+  std::vector<Event> events;
+};
+
+class Cluster {
+ public:
+  Cluster(uint64_t seed, size_t lans, const std::vector<HostOptions>& hosts);
+
+  void start(size_t host);                 // a new incarnation
+  void kill(size_t host);                  // SIGKILL: routes stay
+  void stop(size_t host);                  // goodbye and clean-up
+  void stall(size_t host, Duration time);  // its thread sleeps; packets wait in its sockets
+  Link& link(size_t lan, size_t from, size_t to);
+  void cut_lan(size_t lan, bool cut);
+  void cut_host(size_t lan, size_t host, bool cut, bool outgoing = true, bool incoming = true);
+  void set_loss(uint32_t per_mille, uint32_t most_in_a_row);
+
+  void run(Duration time);
+  // Runs until `done`, at most `limit`; returns how long it took, or nothing.
+  [[nodiscard]] std::optional<Duration> run_until(const std::function<bool()>& done, Duration limit);
+
+  [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] Host& host(size_t i) { return hosts_[i]; }
+  [[nodiscard]] size_t size() const { return hosts_.size(); }
+  [[nodiscard]] std::optional<PathRow> path(size_t from, size_t to, size_t lan) const;
+  [[nodiscard]] bool all_up() const;
+  // The LAN on which traffic from one host to another's address on `lan` travels.
+  [[nodiscard]] size_t way(size_t from, size_t to, size_t lan) const;
+  [[nodiscard]] size_t count(size_t host, EventKind kind) const;
+  [[nodiscard]] uint64_t trace() const { return trace_; }  // a hash of everything that happened
+  // Called after every step of every engine.
+  std::function<void(size_t host)> after_step;
+
+  [[nodiscard]] static IpAddress address(size_t lan, size_t host);
+  [[nodiscard]] static HostId id(size_t host) { return HostId{0x1000 + host}; }
+  [[nodiscard]] size_t lans() const { return lans_; }
+
+ private:
+  struct Flight {
+    Instant at, stamped;  // the kernel's stamp; later than it when the receiver's thread was stalled
+    uint64_t order;
+    size_t to, lan, from;
+    std::vector<uint8_t> bytes;
+    bool operator<(const Flight& o) const { return at != o.at ? at > o.at : order > o.order; }
+  };
+  void step(size_t host, const std::function<void(Engine&, Effects&)>& input);
+  void carry_out(size_t host);
+  void send(size_t from, const SendPacket& packet);
+  void launch(size_t from, size_t to, size_t lan, const SendPacket& packet);
+  void arrive(const Flight& flight);
+  void wake(size_t host);
+  [[nodiscard]] Instant next_wake(size_t host) const;
+  [[nodiscard]] bool advance(Instant limit);
+  void note(uint64_t value) { trace_ = (trace_ ^ value) * 0x100000001B3ULL; }
+
+  size_t lans_;
+  Random random_;
+  std::vector<Host> hosts_;
+  std::vector<Link> links_;
+  std::vector<uint32_t> lost_in_a_row_;
+  std::priority_queue<Flight> flights_;
+  std::unique_ptr<Effects> effects_ = std::make_unique<Effects>();
+  Instant now_ = Instant::from_ns(1'000'000'000);
+  uint64_t order_ = 0;
+  uint64_t trace_ = 0xcbf29ce484222325ULL;
+};
+
+}  // namespace faild::sim

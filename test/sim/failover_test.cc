@@ -1,0 +1,237 @@
+// The stories that faild exists for, told under virtual time: a LAN dies, a link dies, a direction dies; and heals.
+#include <doctest/doctest.h>
+
+#include "cluster.h"
+
+namespace faild::sim {
+namespace {
+
+constexpr Duration kInterval = Duration::ms(10);
+
+std::vector<HostOptions> requestors(size_t count) {
+  return std::vector<HostOptions>(count, HostOptions{});
+}
+
+Cluster started(uint64_t seed, size_t lans, const std::vector<HostOptions>& hosts) {
+  Cluster cluster(seed, lans, hosts);
+  for (size_t i = 0; i < cluster.size(); i++) cluster.start(i);
+  const auto met = cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2));
+  REQUIRE(met);
+  cluster.run(Duration::ms(100));
+  return cluster;
+}
+
+bool all_on(Cluster& cluster, size_t lan, size_t way) {
+  for (size_t a = 0; a < cluster.size(); a++) {
+    for (size_t b = 0; b < cluster.size(); b++) {
+      if (a != b && cluster.way(a, b, lan) != way) return false;
+    }
+  }
+  return true;
+}
+
+TEST_CASE("a pair meets, and LAN A's death moves the traffic to B within the detection time") {
+  Cluster cluster = started(1, 2, requestors(2));
+  CHECK(all_on(cluster, 0, 0));
+  cluster.cut_lan(0, true);
+  const auto moved = cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100));
+  REQUIRE(moved);
+  CHECK(*moved <= kInterval * 3 + Duration::us(800));
+  CHECK(*moved >= kInterval * 2);
+  cluster.cut_lan(0, false);
+  const auto healed = cluster.run_until([&] { return all_on(cluster, 0, 0); }, Duration::seconds(1));
+  REQUIRE(healed);
+  CHECK(*healed <= kInterval * 10 + kInterval * 6);
+}
+
+TEST_CASE("LAN A dies under five hosts: one rule a host, no exceptions") {
+  Cluster cluster = started(2, 2, requestors(5));
+  cluster.cut_lan(0, true);
+  REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
+  cluster.run(Duration::ms(100));
+  for (size_t i = 0; i < cluster.size(); i++) {
+    CHECK(cluster.count(i, EventKind::kLanDown) == 1);
+    CHECK(cluster.count(i, EventKind::kLanFailover) == 1);
+    CHECK(cluster.count(i, EventKind::kPathDown) == 0);
+  }
+  cluster.cut_lan(0, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(200));
+  for (size_t i = 0; i < cluster.size(); i++) CHECK(cluster.count(i, EventKind::kLanSwitchback) == 1);
+  CHECK(all_on(cluster, 0, 0));
+}
+
+TEST_CASE("a single host's link dies: the others move only that host, it moves everybody") {
+  Cluster cluster = started(3, 2, requestors(4));
+  cluster.cut_host(0, 3, true);
+  cluster.run(Duration::ms(60));
+  for (size_t i = 0; i < 3; i++) {
+    CHECK(cluster.way(i, 3, 0) == 1);
+    CHECK(cluster.way(3, i, 0) == 1);
+    CHECK(cluster.way(i, (i + 1) % 3, 0) == 0);
+    CHECK(cluster.count(i, EventKind::kLanDown) == 0);
+  }
+  CHECK(cluster.count(3, EventKind::kLanDown) == 1);
+  cluster.cut_host(0, 3, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(200));
+  CHECK(all_on(cluster, 0, 0));
+}
+
+TEST_CASE("a cut in one direction is noticed by both ends") {
+  Cluster cluster = started(4, 2, requestors(3));
+  cluster.link(0, 0, 1).cut = true;
+  const auto both = cluster.run_until(
+      [&] { return cluster.way(0, 1, 0) == 1 && cluster.way(1, 0, 0) == 1; }, Duration::ms(100));
+  REQUIRE(both);
+  CHECK(*both <= kInterval * 3 + Duration::ms(1));
+  CHECK(cluster.path(0, 1, 0)->reason == Reason::kNotHeard);
+  CHECK(cluster.path(1, 0, 0)->reason == Reason::kSilent);
+  cluster.link(0, 0, 1).cut = false;
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+}
+
+TEST_CASE("a responder-only host and a requestor judge each other") {
+  HostOptions responder;
+  responder.requestor = false;
+  Cluster cluster = started(5, 2, {HostOptions{}, responder});
+  cluster.cut_lan(0, true);
+  REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
+  cluster.cut_lan(0, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(1)));
+}
+
+TEST_CASE("every LAN silent at once changes nothing and is said") {
+  Cluster cluster = started(6, 2, requestors(3));
+  const auto before = cluster.host(0).kernel.changes;
+  cluster.cut_host(0, 0, true);
+  cluster.cut_host(1, 0, true);
+  cluster.run(Duration::ms(200));
+  CHECK(cluster.way(0, 1, 0) == 0);
+  CHECK(cluster.way(0, 1, 1) == 1);
+  CHECK(cluster.count(0, EventKind::kIsolated) == 1);
+  CHECK(cluster.count(0, EventKind::kLanFailover) == 0);
+  cluster.cut_host(0, 0, false);
+  cluster.cut_host(1, 0, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  CHECK(cluster.count(0, EventKind::kRejoined) == 1);
+  for (size_t i = 0; i < 3; i++) {
+    CHECK(cluster.count(i, EventKind::kFailover) == 0);
+    CHECK(cluster.count(i, EventKind::kLanFailover) == 0);
+  }
+  (void)before;
+}
+
+TEST_CASE("a crash and restart is no flap") {
+  Cluster cluster = started(7, 2, requestors(3));
+  cluster.kill(1);
+  cluster.run(Duration::ms(500));
+  cluster.start(1);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(300));
+  for (size_t i = 0; i < 3; i++) CHECK(cluster.count(i, EventKind::kFailover) == 0);
+}
+
+TEST_CASE("a crash while failed over: the routes stay, are adopted, and return when the LAN heals") {
+  Cluster cluster = started(8, 2, requestors(3));
+  cluster.cut_lan(0, true);
+  REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
+  cluster.run(Duration::ms(100));
+  cluster.kill(0);
+  cluster.run(Duration::ms(300));
+  cluster.start(0);
+  cluster.after_step = [&](size_t) { REQUIRE(cluster.way(0, 1, 0) == 1); };
+  cluster.run(Duration::seconds(15));
+  CHECK(cluster.count(0, EventKind::kAdopted) == 1);
+  cluster.after_step = nullptr;
+  cluster.cut_lan(0, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(300));
+  CHECK(all_on(cluster, 0, 0));
+}
+
+TEST_CASE("a host that starts while LAN A is dead reaches its peers' A addresses") {
+  Cluster cluster(9, 2, requestors(3));
+  cluster.cut_lan(0, true);
+  cluster.start(0);
+  cluster.start(1);
+  cluster.run(Duration::seconds(3));
+  CHECK(cluster.way(0, 1, 0) == 1);
+  CHECK(cluster.way(1, 0, 0) == 1);
+  cluster.start(2);
+  cluster.run(Duration::seconds(3));
+  CHECK(all_on(cluster, 0, 1));
+  cluster.cut_lan(0, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(3)));
+}
+
+TEST_CASE("a clean stop leaves nothing, and nobody takes an action") {
+  Cluster cluster = started(10, 2, requestors(3));
+  cluster.stop(1);
+  CHECK(cluster.host(1).kernel.size() == 0);
+  cluster.run(Duration::ms(500));
+  CHECK(cluster.path(0, 1, 0)->state == PathState::kStopped);
+  CHECK(cluster.count(0, EventKind::kFailover) == 0);
+  cluster.start(1);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+}
+
+TEST_CASE("a stall of our own thread blames nobody") {
+  Cluster cluster = started(11, 2, requestors(4));
+  for (int i = 0; i < 20; i++) {
+    cluster.stall(0, Duration::ms(100 + i * 7));
+    cluster.run(Duration::ms(500));
+  }
+  // The others rightly say that they do not hear it; it must not say that of them, and nobody's traffic moves.
+  for (const Event& event : cluster.host(0).events) {
+    if (event.kind == EventKind::kPathDown) CHECK(event.reason == Reason::kNotHeard);
+  }
+  CHECK(cluster.count(0, EventKind::kStalled) >= 10);
+  for (size_t i = 0; i < 4; i++) {
+    CHECK(cluster.count(i, EventKind::kFailover) == 0);
+    CHECK(cluster.count(i, EventKind::kLanFailover) == 0);
+  }
+}
+
+TEST_CASE("three LANs: the next alternate is taken when the first dies too, and the last path is never withdrawn") {
+  Cluster cluster = started(12, 3, requestors(3));
+  cluster.cut_lan(0, true);
+  REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
+  cluster.run(Duration::ms(100));
+  cluster.cut_lan(1, true);
+  REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 2) && all_on(cluster, 1, 2); },
+                            Duration::ms(100)));
+  cluster.cut_lan(2, true);
+  cluster.run(Duration::ms(300));
+  CHECK(all_on(cluster, 2, 2));
+  cluster.cut_lan(0, false);
+  cluster.cut_lan(1, false);
+  cluster.cut_lan(2, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(300));
+  for (size_t lan = 0; lan < 3; lan++) CHECK(all_on(cluster, lan, lan));
+}
+
+TEST_CASE("somebody deletes our routes and rules: they come back") {
+  Cluster cluster = started(13, 2, requestors(3));
+  cluster.cut_lan(0, true);
+  cluster.run(Duration::ms(200));
+  const auto entries = cluster.host(0).kernel.entries();
+  REQUIRE(!entries.empty());
+  auto effects = std::make_unique<Effects>();
+  for (const KernelEntry& entry : entries) {
+    cluster.host(0).kernel.remove(entry.key);
+    effects->clear();
+    cluster.host(0).engine->on_entry_removed(cluster.now(), entry.key, *effects);
+    for (const RouteOp& op : effects->route_ops) {
+      cluster.host(0).kernel.carry_out(op);
+      auto more = std::make_unique<Effects>();
+      cluster.host(0).engine->on_route_result(cluster.now(), RouteResult{op.id, 0}, *more);
+    }
+  }
+  CHECK(cluster.host(0).kernel.size() == entries.size());
+  CHECK(all_on(cluster, 0, 1));
+}
+
+}  // namespace
+}  // namespace faild::sim
