@@ -5,7 +5,7 @@
     {
       "target_name": "faild",
       "sources": ["<!@(grep -v '^#' native/sources.txt)"],
-      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+      "include_dirs": ["native"],
       "defines": [
         "NAPI_VERSION=9",
         "NAPI_DISABLE_CPP_EXCEPTIONS",
@@ -14,6 +14,8 @@
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-omit-frame-pointer"],
       "cflags_cc": [
         "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden",
+        # As a system header: its warnings are not ours.
+        "-isystem", "<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")",
         "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
       ],
     },

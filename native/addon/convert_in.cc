@@ -1,0 +1,132 @@
+// Configurations, commands and kernel entries from JavaScript. Every limit that a CHECK guards
+// further down is asked for here first, so that no caller's mistake ends the process.
+#include <array>
+
+#include "addon/convert.h"
+
+namespace faild {
+namespace {
+
+constexpr std::array<const char*, 3> kTransports = {"auto", "raw", "udp"};         // Transport
+constexpr std::array<const char*, 3> kSwitchbacks = {"auto", "sticky", "manual"};  // Switchback
+constexpr std::array<const char*, 5> kCommands = {"set-plan", "switchback", "failover", "bye",
+                                                  "cleanup"};       // Command::Kind
+constexpr std::array<const char*, 2> kEntries = {"route", "rule"};  // RouteKey::Kind
+
+constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
+
+LanConfig to_lan_config(const Fields& from) {
+  LanConfig lan;
+  lan.name.assign(from.text("name", 32));
+  lan.interface.assign(from.text("interface", kMaxInterfaceNameBytes - 1));
+  lan.ifindex = static_cast<uint32_t>(from.whole("ifindex", 1, INT32_MAX));
+  lan.mac = from.mac("mac");
+  lan.carrier = from.flag("carrier");
+  from.list("addresses", 1, kMaxAddressesPerLan, [&](const Napi::Value& value, const Where& where) {
+    const Prefix prefix = read_prefix(value, where);
+    if (!failed(value.Env()) && !prefix.address.is_host()) refuse(value, where, "a host's address");
+    (void)lan.addresses.push(prefix);  // the list's length was checked
+  });
+  return lan;
+}
+
+Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
+  const Fields from(value, path);
+  Plan plan;
+  std::array<bool, kMaxLans> named{};
+  // Each LAN once: as many as there are, and none twice.
+  from.list("preference", lan_count, lan_count, [&](const Napi::Value& item, const Where& where) {
+    const LanIndex lan = to_lan(item, where, lan_count);
+    if (failed(item.Env())) return;
+    if (named[lan.value]) refuse(item, where, "each LAN only once");
+    named[lan.value] = true;
+    (void)plan.preference.push(lan);
+  });
+  plan.switchback = static_cast<Switchback>(from.choice("switchback", kSwitchbacks));
+  plan.hold = from.duration_us("holdUs", Duration(), kMaxHold);
+  return plan;
+}
+
+// An address, or null for none.
+IpAddress optional_ip(const Fields& from, const char* name) {
+  const Napi::Value value = from.at(name);
+  if (failed(value.Env()) || value.IsNull()) return {};
+  return read_ip(value, from.where(name));
+}
+
+}  // namespace
+
+LanIndex to_lan(const Napi::Value& value, const Where& where, size_t lan_count) {
+  return {static_cast<uint8_t>(read_whole(value, where, 0, lan_count - 1))};
+}
+
+EngineConfig to_engine_config(const Fields& from) {
+  EngineConfig config;
+  config.host = {from.id("host", false)};
+  config.incarnation = {from.id("incarnation", false)};
+  config.name.assign(from.text("name", kMaxNameBytes));
+  config.cluster = cluster_hash(from.text("cluster", 255));
+  config.requestor = from.flag("requestor");
+  config.interval = from.duration_us("intervalUs", Duration::us(50), Duration::seconds(3600));
+  config.interval = Duration::us(config.interval.in_us());  // the wire carries whole microseconds
+  config.fail_after = static_cast<uint32_t>(from.whole("failAfter", 1, 1000));
+  config.restore_after = static_cast<uint32_t>(from.whole("restoreAfter", 1, 100000));
+  config.max_peers = from.whole("maxPeers", 1, kMaxPeers);
+  config.seed = from.whole("seed", 0, (1ULL << 53) - 1);
+  from.list("lans", 1, kMaxLans, [&](const Napi::Value& value, const Where& where) {
+    (void)config.lans.push(to_lan_config(Fields(value, where.text())));
+  });
+  config.plan = to_plan(from.at("plan"), from.where("plan").text(), config.lans.size());
+  return config;
+}
+
+RuntimeConfig to_runtime_config(const Fields& from) {
+  RuntimeConfig config;
+  config.engine = to_engine_config(from);
+  config.port = static_cast<uint16_t>(from.whole("port", 1, UINT16_MAX));
+  config.transport = static_cast<Transport>(from.choice("transport", kTransports));
+  config.network_namespace = from.text("networkNamespace", 4095);
+  config.realtime_priority = static_cast<int>(from.whole("realtimePriority", 0, 99));
+  const double cpu = read_number(from.at("cpu"), from.where("cpu"), -1, 4095);
+  if (cpu >= 0) config.cpu = static_cast<int>(cpu);
+  return config;
+}
+
+Command to_command(const Napi::Value& value, size_t lan_count) {
+  const Fields from(value, "command");
+  Command command;
+  command.kind = static_cast<Command::Kind>(from.choice("kind", kCommands));
+  if (failed(value.Env())) return command;
+  if (command.kind == Command::Kind::kSetPlan) {
+    command.plan = to_plan(from.at("plan"), "command.plan", lan_count);
+  }
+  if (command.kind == Command::Kind::kSwitchback || command.kind == Command::Kind::kFailover) {
+    const Napi::Value host = from.at("host");
+    if (!host.IsNull()) command.host = {read_id(host, from.where("host"), false)};
+    command.lan = to_lan(from.at("lan"), from.where("lan"), lan_count);
+  }
+  return command;
+}
+
+RouteKey to_route_key(const Napi::Value& what, const Napi::Value& table,
+                      const Napi::Value& destination, std::string_view parent) {
+  RouteKey key;
+  key.kind = static_cast<RouteKey::Kind>(read_choice(what, {parent, "what"}, kEntries));
+  key.table = read_u32(table, {parent, "table"});
+  key.destination = read_prefix(destination, {parent, "destination"});
+  return key;
+}
+
+KernelEntry to_kernel_entry(const Fields& from) {
+  KernelEntry entry;
+  const Napi::Value what = from.at("what"), table = from.at("table");
+  entry.key = to_route_key(what, table, from.at("destination"), from.where("").parent);
+  entry.priority = from.u32("priority");
+  entry.target.out_ifindex = from.u32("outIfindex");
+  entry.target.also_direct_ifindex = from.u32("alsoDirectIfindex");
+  entry.target.gateway = optional_ip(from, "gateway");
+  entry.target.source = optional_ip(from, "source");
+  return entry;
+}
+
+}  // namespace faild
