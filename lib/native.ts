@@ -2,9 +2,12 @@
 //
 // Instants are microseconds on CLOCK_MONOTONIC (or on a virtual clock), durations microseconds, both as numbers with a
 // fraction; host ids are 16 hex digits; addresses are text. LANs are numbered as in the configuration.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { type NativeEngineClass, type RawEngineClass, withSnapshots } from './native-engine.js';
 
 export type TransportName = 'auto' | 'raw' | 'udp';
 export type PathStateName = 'unknown' | 'up' | 'down' | 'stopped';
@@ -139,6 +142,10 @@ export interface NativeSnapshot {
   counters: Record<string, number> & { drops?: never };
   drops: Record<string, number>;
   decodeErrors: Record<string, number>;
+  /** What the raw transport refused, by name. */
+  frameErrors?: Record<string, number>;
+  /** The last route operation that the kernel refused, in the kernel's words; empty: none, or no words. */
+  lastRefusal?: string;
 }
 
 export interface NativeFacts {
@@ -175,6 +182,7 @@ export interface VirtualSend {
   to: string | null;
   payload: Uint8Array;
 }
+/** A neighbour has its address as `destination` and its MAC address as `gateway`. */
 export interface VirtualRouteOp {
   kind: 'set' | 'remove' | 'neighbour';
   id: number;
@@ -193,12 +201,26 @@ export interface VirtualEffects {
   events: NativeEvent[];
   resync: boolean;
 }
-/** The same engine under a clock that the caller moves. No thread, no socket, no kernel: a simulator's host. */
+/**
+ * The same engine under a clock that the caller moves. No thread, no socket, no kernel: a simulator's host.
+ * Throws EINVAL when `nowUs` goes back.
+ */
 export interface VirtualEngine {
-  onPacket(nowUs: number, arrivedUs: number, lan: number, from: string, payload: Uint8Array): VirtualEffects;
+  onPacket(
+    nowUs: number,
+    arrivedUs: number,
+    lan: number,
+    from: string,
+    payload: Uint8Array,
+  ): VirtualEffects;
   onLink(nowUs: number, lan: number, carrier: boolean): VirtualEffects;
   onRouteResult(nowUs: number, id: number, error: number): VirtualEffects;
-  onEntryRemoved(nowUs: number, what: 'route' | 'rule', table: number, destination: string): VirtualEffects;
+  onEntryRemoved(
+    nowUs: number,
+    what: 'route' | 'rule',
+    table: number,
+    destination: string,
+  ): VirtualEffects;
   /** The kernel's content, as route operations that were carried out. */
   onResync(nowUs: number, entries: VirtualRouteOp[]): VirtualEffects;
   onCommand(nowUs: number, command: NativeCommand | { kind: 'bye' }): VirtualEffects;
@@ -231,8 +253,12 @@ export interface NativeHeartbeat {
   missing: string[];
 }
 
+/**
+ * `onWake` is called when there are events to drain. A running engine does not keep the process alive: whoever runs one
+ * does, by a timer, a socket or the like. An engine that nobody holds any more is stopped without a goodbye.
+ */
 interface Addon {
-  Engine: new (config: NativeRuntimeConfig, onWake: () => void) => NativeEngine;
+  Engine: NativeEngineClass;
   VirtualEngine: new (config: NativeEngineConfig, nowUs: number) => VirtualEngine;
   listInterfaces(networkNamespace: string): NativeInterface[];
   /** Removes everything of faild's from the kernel, whatever runs. Returns how many entries went. */
@@ -243,10 +269,20 @@ interface Addon {
   decodeHeartbeat(bytes: Uint8Array): NativeHeartbeat;
 }
 
+/** The checkout or the installed package: compiled files lie at different depths of it. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
 function load(): Addon {
-  const here = dirname(fileURLToPath(import.meta.url));
   const require = createRequire(import.meta.url);
-  return require(join(here, '..', 'build', 'Release', 'faild.node')) as Addon;
+  // build/Release of a checkout, else the prebuilt file for this platform.
+  const open = require('pkg-prebuilds') as (root: string, options: object) => unknown;
+  const addon = open(packageRoot(), { name: 'faild', napi_versions: [9] });
+  const { Engine } = addon as { Engine: RawEngineClass };
+  return { ...(addon as Omit<Addon, 'Engine'>), Engine: withSnapshots(Engine) };
 }
 
 export const native: Addon = load();
