@@ -1,5 +1,5 @@
 // Network namespaces for the tests of io/: made by threads, held by descriptors, gone with the
-// process, so that nothing is left behind. Not root? Then all happens in a user namespace of our own.
+// process, so that nothing is left behind. Not root? Then in a user namespace of our own.
 #pragma once
 
 #include <cstdint>
