@@ -90,7 +90,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     if (in_.incarnation > known.incarnation) {
       meet_restarted(now, *peer, effects);
     } else if (known.stopped) {
-      return refuse(Drop::kOldIncarnation);
+      return std::nullopt;  // its goodbye is repeated, and may overtake its last INQs on another LAN
     } else if (in_.advert_version != known.advert_version) {
       learn(now, *peer);
       Event event = make_event(EventKind::kPeerChanged, now);
