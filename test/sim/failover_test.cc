@@ -176,6 +176,29 @@ TEST_CASE("a clean stop leaves nothing, and nobody takes an action") {
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
 }
 
+TEST_CASE("after failovers of every kind have healed, a clean stop leaves nothing") {
+  Cluster cluster = started(14, 2, requestors(3));
+  for (int round = 0; round < 3; round++) {
+    if (round == 0) cluster.cut_lan(0, true);
+    if (round == 1) cluster.cut_host(0, 0, true, true, false);
+    if (round == 2) cluster.cut_host(0, 1, true);
+    cluster.run(Duration::ms(300));
+    cluster.cut_lan(0, false);
+    REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+    cluster.run(Duration::ms(500));
+    for (size_t i = 0; i < 3; i++) {
+      for (const KernelEntry& entry : cluster.host(i).kernel.entries()) {
+        CHECK(entry.priority != kFirstStandbyPriority);  // no LAN rule is left in force
+        if (entry.key.kind == RouteKey::Kind::kRoute) CHECK(entry.key.table != kExceptionsTable);
+      }
+    }
+  }
+  for (size_t i = 0; i < 3; i++) {
+    cluster.stop(i);
+    CHECK(cluster.host(i).kernel.size() == 0);
+  }
+}
+
 TEST_CASE("a stall of our own thread blames nobody") {
   Cluster cluster = started(11, 2, requestors(4));
   for (int i = 0; i < 20; i++) {
