@@ -20,12 +20,10 @@ LanConfig to_lan_config(const Fields& from) {
   lan.name.assign(from.text("name", 32));
   lan.interface.assign(from.text("interface", kMaxInterfaceNameBytes - 1));
   lan.ifindex = static_cast<uint32_t>(from.whole("ifindex", 1, INT32_MAX));
-  lan.mac = from.mac("mac");
+  lan.mac = from.own_mac("mac");
   lan.carrier = from.flag("carrier");
   from.list("addresses", 1, kMaxAddressesPerLan, [&](const Napi::Value& value, const Where& where) {
-    const Prefix prefix = read_prefix(value, where);
-    if (!failed(value.Env()) && !prefix.address.is_host()) refuse(value, where, "a host's address");
-    (void)lan.addresses.push(prefix);  // the list's length was checked
+    (void)lan.addresses.push(read_own_address(value, where));  // the list's length was checked
   });
   return lan;
 }

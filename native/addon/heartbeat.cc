@@ -14,11 +14,9 @@ constexpr std::array<const char*, 3> kTypes = {"inq", "ack", "bye"};  // Message
 
 void read_lan(const Fields& from, Heartbeat* beat) {
   LanAdvert lan;
-  lan.mac = from.mac("mac");
+  lan.mac = from.own_mac("mac");
   from.list("addresses", 0, kMaxAddressesPerLan, [&](const Napi::Value& value, const Where& where) {
-    const Prefix prefix = read_prefix(value, where);
-    if (!failed(value.Env()) && !prefix.address.is_host()) refuse(value, where, "a host's address");
-    (void)lan.addresses.push(prefix);  // the list's length was checked
+    (void)lan.addresses.push(read_own_address(value, where));  // the list's length was checked
   });
   (void)beat->lans.push(lan);
 }

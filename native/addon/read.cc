@@ -25,7 +25,8 @@ std::string shown(const Napi::Value& value) {
 std::string range(double min, double max) {
   const auto text = [](double number) {
     char digits[32];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    const auto end =
+        std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
     return std::string(digits, end);
   };
   return "from " + text(min) + " to " + text(max);
@@ -149,6 +150,19 @@ Prefix read_prefix(const Napi::Value& value, const Where& where) {
 
 MacAddress read_mac(const Napi::Value& value, const Where& where) {
   return parsed(value, where, "a MAC address such as 02:00:00:00:00:01", parse_mac);
+}
+
+Prefix read_own_address(const Napi::Value& value, const Where& where) {
+  const Prefix prefix = read_prefix(value, where);
+  if (failed(value.Env())) return prefix;
+  if (prefix.length == 0 || !prefix.address.is_host()) refuse(value, where, "a host's address");
+  return prefix;
+}
+
+MacAddress read_own_mac(const Napi::Value& value, const Where& where) {
+  const MacAddress mac = read_mac(value, where);
+  if (!failed(value.Env()) && (mac.bytes[0] & 1) != 0) refuse(value, where, "no group's address");
+  return mac;
 }
 
 std::span<const uint8_t> read_bytes(const Napi::Value& value, const Where& where) {

@@ -47,6 +47,10 @@ void refuse(const Napi::Value& value, const Where& where, std::string_view expec
 [[nodiscard]] Instant read_instant_us(const Napi::Value& value, const Where& where);
 [[nodiscard]] IpAddress read_ip(const Napi::Value& value, const Where& where);
 [[nodiscard]] Prefix read_prefix(const Napi::Value& value, const Where& where);
+// What an interface may have: a host's address with a prefix, or a MAC address that is not a
+// group's.
+[[nodiscard]] Prefix read_own_address(const Napi::Value& value, const Where& where);
+[[nodiscard]] MacAddress read_own_mac(const Napi::Value& value, const Where& where);
 [[nodiscard]] MacAddress read_mac(const Napi::Value& value, const Where& where);
 // The bytes of a Uint8Array, in place: valid until JavaScript runs again.
 [[nodiscard]] std::span<const uint8_t> read_bytes(const Napi::Value& value, const Where& where);
@@ -92,7 +96,9 @@ class Fields {
   [[nodiscard]] Duration duration_us(const char* name, Duration min, Duration max) const {
     return read_duration_us(at(name), where(name), min, max);
   }
-  [[nodiscard]] MacAddress mac(const char* name) const { return read_mac(at(name), where(name)); }
+  [[nodiscard]] MacAddress own_mac(const char* name) const {
+    return read_own_mac(at(name), where(name));
+  }
   [[nodiscard]] size_t choice(const char* name, std::span<const char* const> choices) const {
     return read_choice(at(name), where(name), choices);
   }

@@ -1,0 +1,134 @@
+// Aim: real engines in two network namespaces become peers; a silent cut in the middle of LAN A moves traffic at both
+// ends and back; a blocked event loop does not stop an engine; stop and drain hold their contracts.
+import { performance } from 'node:perf_hooks';
+import t from 'tap';
+import {
+  type NativeEngine,
+  type NativeEvent,
+  type NativeSnapshot,
+  native,
+} from '../../lib/native.js';
+import { namespacesRefused, runtimeConfig, TwoHosts } from './support.js';
+
+const skip = namespacesRefused() ?? false;
+
+/** An engine in its namespace, with all that it has said so far. */
+class Running {
+  readonly events: NativeEvent[] = [];
+  readonly engine: NativeEngine;
+  #changed: () => void = () => {};
+
+  constructor(host: number, networkNamespace: string) {
+    const lans = native
+      .listInterfaces(networkNamespace)
+      .filter(({ loopback }) => !loopback)
+      .sort((a, b) => (a.interface < b.interface ? -1 : 1))
+      .map((lan) => ({ ...lan, name: lan.interface }));
+    this.engine = new native.Engine(runtimeConfig(host, networkNamespace, lans), () => {
+      this.events.push(...this.engine.drain().events);
+      this.#changed();
+    });
+    this.engine.start();
+  }
+
+  /** Resolves with the first event, past or to come, that fits. */
+  async until(fits: (event: NativeEvent) => boolean): Promise<NativeEvent> {
+    for (;;) {
+      const found = this.events.find(fits);
+      if (found !== undefined) return found;
+      await this.#nextWake();
+    }
+  }
+
+  async untilBothUp(): Promise<void> {
+    const up = (lan: number) =>
+      this.until((event) => event.kind === 'path-up' && event.lan === lan);
+    await Promise.all([up(0), up(1)]);
+  }
+
+  /** A running engine alone does not keep the process alive: this timer does, and bounds the wait. */
+  #nextWake(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const said = () => this.events.map(({ kind, lan }) => `${kind} ${lan}`).join(', ');
+      const timer = setTimeout(() => reject(new Error(`waited 10 s; so far: ${said()}`)), 10_000);
+      const before = this.#changed;
+      this.#changed = () => {
+        before();
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function pathStates(snapshot: NativeSnapshot): string[] {
+  return snapshot.paths.map(({ lan, state }) => `${lan} ${state}`).sort();
+}
+
+t.test('two engines over two LANs', { skip }, async (t) => {
+  const hosts = new TwoHosts('pair');
+  t.teardown(() => hosts.remove());
+  const running = [1, 2].map((host) => new Running(host, hosts.path(host)));
+  t.teardown(() => {
+    for (const { engine } of running) engine.stop(false);
+  });
+  await Promise.all(running.map((host) => host.untilBothUp()));
+
+  await t.test('they are peers on both LANs', async (t) => {
+    for (const { engine } of running) {
+      const snapshot = await engine.snapshot();
+      t.same(pathStates(snapshot), ['0 up', '1 up']);
+      t.equal(snapshot.peers.length, 1);
+      t.ok((snapshot.counters.packetsReceived ?? 0) > 0);
+      t.match(engine.facts(), { transport: 'raw' });
+    }
+    t.notOk(running.some(({ events }) => events.some(({ kind }) => kind === 'answer')));
+  });
+
+  await t.test('a silent cut moves traffic at both ends, healing moves it back', async (t) => {
+    hosts.setLan(0, 'down');
+    for (const host of running) {
+      const moved = await host.until(({ kind }) => kind.endsWith('failover'));
+      t.match(moved, { lan: 0, alternate: 1 });
+      t.ok(moved.detectUs >= 30_000, `detected after ${moved.detectUs} us`);
+    }
+    hosts.setLan(0, 'up');
+    for (const host of running) await host.until(({ kind }) => kind.endsWith('switchback'));
+  });
+
+  await t.test('a blocked event loop does not stop the engine', async (t) => {
+    const [{ engine }] = running as [Running, Running];
+    const before = engine.heartbeatCount();
+    const end = performance.now() + 2000;
+    while (performance.now() < end);
+    t.ok(engine.heartbeatCount() - before > 100, `${engine.heartbeatCount() - before} rounds`);
+    const both = await Promise.all([engine.snapshot(), engine.snapshot(), engine.snapshot()]);
+    for (const snapshot of both) t.same(pathStates(snapshot), ['0 up', '1 up']);
+  });
+
+  await t.test('commands are answered by their id', async (t) => {
+    const [host] = running as [Running, Running];
+    const plan = { preference: [1, 0], switchback: 'sticky' as const, holdUs: 0 };
+    const id = host.engine.command({ kind: 'set-plan', plan });
+    const answer = await host.until((event) => event.kind === 'answer' && event.id === id);
+    t.equal(answer.error, 0);
+    t.throws(() => host.engine.command({ kind: 'bye' } as never), { code: 'EINVAL' });
+  });
+
+  await t.test('a goodbye is heard; stop is idempotent and ends what waits', async (t) => {
+    const [first, second] = running as [Running, Running];
+    const late = t.rejects(first.engine.snapshot(), { code: 'ESTOPPED' });
+    first.engine.stop(true);
+    first.engine.stop(true);
+    await late;
+    await second.until(({ kind }) => kind === 'path-stopped');
+    t.throws(() => first.engine.facts(), { code: 'ENOTRUNNING' });
+    first.engine.start();
+    t.throws(() => first.engine.start(), { code: 'EALREADY' });
+    await second.until(({ kind, lan }) => kind === 'path-up' && lan === 0);
+  });
+
+  t.comment(
+    `resident memory with two engines: ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB`,
+  );
+});
