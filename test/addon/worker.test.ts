@@ -2,26 +2,16 @@
 // collection), and an exception in onWake is an ordinary uncaught one. See native/addon/bell.h for what would go wrong.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { native } from '../../lib/native.js';
-import { namespacesRefused, runtimeConfig, TwoHosts } from './support.js';
+import { startEngine } from './fast-engine.js';
+import { namespacesRefused, TwoHosts } from './support.js';
 
 const skip = namespacesRefused() ?? false;
-const here = fileURLToPath(import.meta.url);
-
-/** A fast engine on the interfaces of a namespace: many wake-ups to collide with. */
-function startEngine(host: number, space: string, onWake?: () => void) {
-  const lans = native.listInterfaces(space).filter(({ loopback }) => !loopback);
-  const named = lans.map((lan) => ({ ...lan, name: lan.interface }));
-  const config = { ...runtimeConfig(host, space, named), intervalUs: 1000 };
-  const engine = new native.Engine(config, onWake ?? (() => void engine.drain()));
-  engine.start();
-  return engine;
-}
+const fastEngine = fileURLToPath(new URL('./fast-engine.js', import.meta.url));
 
 function runsInChild(code: string, space: string) {
-  const script = `import { startEngine } from ${JSON.stringify(here)};\n${code}`;
+  const script = `import { startEngine } from ${JSON.stringify(fastEngine)};\n${code}`;
   const args = ['--expose-gc', '--input-type=module', '-e', script];
   const env = { ...process.env, FAILD_TEST_SPACE: space };
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -32,66 +22,47 @@ function runsInChild(code: string, space: string) {
   return { status, signal, stdout, stderr };
 }
 
-async function mainTests() {
-  await t.test('100 workers are terminated while their engines run', { skip }, async (t) => {
-    const hosts = new TwoHosts('worker');
-    t.teardown(() => hosts.remove());
-    const other = startEngine(2, hosts.path(2));
-    t.teardown(() => other.stop(false));
-    for (let round = 0; round < 100; round++) {
-      const worker = new Worker(here, { workerData: { space: hosts.path(1) } });
-      await new Promise<void>((resolve, reject) => {
-        worker.once('message', () => resolve());
-        worker.once('error', reject);
-      });
-      await worker.terminate();
-    }
-    t.equal((await other.snapshot()).peers.length, 1, 'the engine of this thread lives on');
-  });
+await t.test('100 workers are terminated while their engines run', { skip }, async (t) => {
+  const hosts = new TwoHosts('worker');
+  t.teardown(() => hosts.remove());
+  const other = startEngine(2, hosts.path(2));
+  t.teardown(() => other.stop(false));
+  for (let round = 0; round < 100; round++) {
+    const worker = new Worker(fastEngine, { workerData: { space: hosts.path(1) } });
+    await new Promise<void>((resolve, reject) => {
+      worker.once('message', () => resolve());
+      worker.once('error', reject);
+    });
+    await worker.terminate();
+  }
+  t.equal((await other.snapshot()).peers.length, 1, 'the engine of this thread lives on');
+});
 
-  await t.test('processes with a running engine end well', { skip }, async (t) => {
-    const hosts = new TwoHosts('exit');
-    t.teardown(() => hosts.remove());
-    const space = hosts.path(1);
-    const start = (more = '') => `startEngine(1, process.env.FAILD_TEST_SPACE${more});`;
-    t.match(
-      runsInChild(start(), space),
-      { status: 0, stderr: '' },
-      'the end of the script ends it',
-    );
-    const exits = runsInChild(`${start()} process.exit(7);`, space);
-    t.match(exits, { status: 7, stderr: '' }, 'process.exit');
-    const collected = `${start()}
+await t.test('processes with a running engine end well', { skip }, async (t) => {
+  const hosts = new TwoHosts('exit');
+  t.teardown(() => hosts.remove());
+  const space = hosts.path(1);
+  const start = (more = '') => `startEngine(1, process.env.FAILD_TEST_SPACE${more});`;
+  t.match(runsInChild(start(), space), { status: 0, stderr: '' }, 'the end of the script ends it');
+  const exits = runsInChild(`${start()} process.exit(7);`, space);
+  t.match(exits, { status: 7, stderr: '' }, 'process.exit');
+  const collected = `${start()}
       await new Promise((resolve) => setTimeout(resolve, 50));
-      const threads = () => (await0).readdirSync('/proc/self/task').length;
-      const await0 = await import('node:fs');
+      const { readdirSync } = await import('node:fs');
+      const threads = () => readdirSync('/proc/self/task').length;
       const before = threads();
       for (let i = 0; i < 20 && threads() >= before; i++) {
         globalThis.gc();
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       console.log(threads() < before ? 'stopped' : 'runs');`;
-    t.match(
-      runsInChild(collected, space),
-      { status: 0, stdout: 'stopped\n' },
-      'garbage collection',
-    );
-    const thrown = runsInChild(
-      `process.on('uncaughtException', (error) => { console.log(error.message); process.exit(3); });
+  t.match(runsInChild(collected, space), { status: 0, stdout: 'stopped\n' }, 'garbage collection');
+  const thrown = runsInChild(
+    `process.on('uncaughtException', (error) => { console.log(error.message); process.exit(3); });
       setTimeout(() => {}, 5000);
       ${start(", () => { throw new Error('from onWake'); }")}
       startEngine(2, process.env.FAILD_TEST_SPACE.replace(/1$/, '2'));`,
-      space,
-    );
-    t.match(thrown, { status: 3, stdout: 'from onWake\n' }, 'an exception in onWake');
-  });
-}
-
-export { startEngine };
-
-if (!isMainThread && typeof workerData?.space === 'string') {
-  startEngine(1, workerData.space);
-  parentPort?.postMessage('running');
-} else if (process.argv[1] === here) {
-  await mainTests();
-}
+    space,
+  );
+  t.match(thrown, { status: 3, stdout: 'from onWake\n' }, 'an exception in onWake');
+});
