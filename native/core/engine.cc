@@ -95,6 +95,13 @@ Instant Engine::Impl::poll_at() const {
   return at;
 }
 
+// The engine was built before its thread and its sockets were ready: the clock of its duties starts now.
+void Engine::Impl::begin(Instant now) {
+  last_deadline_ = now;
+  next_tick_ = now + shortest_;
+  next_send_ = std::max(next_send_, now);
+}
+
 // Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock stands still for the time
 // since we last looked, not just for the lateness: a stall that began between two ticks shows only its end.
 void Engine::Impl::notice_stall(Instant now, Effects& effects) {

@@ -52,6 +52,7 @@ struct Lan {
   std::optional<uint32_t> sweep;     // after a LAN verdict: the next peer whose path is still to be marked
   uint32_t up = 0, other = 0, down_paths = 0, away = 0;  // paths by state; away: traffic takes an alternate
   uint32_t moved_count = 0;          // paths of the last LAN verdict
+  uint32_t missed = 0;               // the most packets that one of them had missed
   uint32_t sequence = 0, unicast_sequence = 0;
   std::array<Instant, kSentWindow> sent_at{};  // by broadcast sequence
   std::optional<Instant> solicit_gate;         // solicits are spaced
@@ -90,6 +91,7 @@ class Engine::Impl {
  private:
   // --- time (engine.cc)
   [[nodiscard]] Instant attention(Instant now) const { return now - shift_; }
+  void begin(Instant now);
   void notice_stall(Instant now, Effects& effects);
   void arm(uint32_t slot);
   [[nodiscard]] std::optional<Instant> path_deadline(const Path& path) const;

@@ -46,6 +46,7 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
     event.count = outcome.removed ? lan.up : lan.moved_count;
     event.detect = outcome.removed ? Duration() : lan.detect;
     event.silence = lan.detect;
+    event.missed = outcome.removed ? 0 : lan.missed;
     event.interval = shortest_;
     event.apply = now - lan.verdict_at;
     event.destination = outcome.key.destination;
@@ -61,6 +62,8 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
   if (outcome.tag == kNoTag) return;
   const Path& path = paths_[outcome.tag];
   Event event = path_event(path.via ? EventKind::kFailover : EventKind::kSwitchback, now, outcome.tag);
+  event.silence = path.detect;  // the evidence is the verdict's, not this moment's
+  event.missed = path.missed;
   event.apply = now - path.verdict_at;
   event.destination = outcome.key.destination;
   report(effects, event);
@@ -88,6 +91,7 @@ void Engine::Impl::on_resync_end(Instant now, Effects& effects) {
   counters_.route_repairs += repairs;
   if (!synced_) {
     synced_ = true;
+    begin(now);
     adopt(now, effects);
     want_exception_rules();
     orphans_until_ = now + kOrphanGrace;

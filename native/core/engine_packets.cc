@@ -288,7 +288,7 @@ void Engine::Impl::after_evidence(Instant now, uint32_t slot, Effects& effects) 
   if (unproven && !path.solicit_at) plan_solicit(attention(now), slot);
   if (const auto verdict = judge(path)) {
     set_state(now, slot, verdict->state, verdict->reason, effects, false);
-    if (verdict->state == PathState::kDown) judge_lan(now, lan_of(slot), Reason::kLanSilent, effects);
+    if (verdict->state == PathState::kDown) judge_lan(now, lan_of(slot), verdict->reason, effects);
   }
   update_missing(slot);
   if (peers_[peer_of(slot)].waiting) mark_dirty(peer_of(slot));

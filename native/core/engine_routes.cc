@@ -123,6 +123,7 @@ void Engine::Impl::set_via(uint32_t slot, std::optional<LanIndex> via) {
   Path& path = paths_[slot];
   Lan& lan = lans_[lan_of(slot).value];
   if (path.via.has_value() != via.has_value()) lan.away += via ? 1U : UINT32_MAX;
+  if (path.via) path.last_via = path.via;
   path.via = via;
   if (via) {
     path.failovers++;

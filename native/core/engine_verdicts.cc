@@ -36,6 +36,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
   if (state == PathState::kDown) {
     path.verdict_at = now;
     path.detect = silence(path, attention(now)).value_or(Duration());
+    path.missed = missed_packets(path, attention(now));
     counters_.verdicts_down++;
     if (reason != Reason::kNotHeard && config_.requestor) lan.urgent = true;
   } else if (state == PathState::kUp) {
@@ -64,7 +65,7 @@ Event Engine::Impl::path_event(EventKind kind, Instant now, uint32_t slot) const
   Event event = make_event(kind, now);
   event.host = peers_[peer_of(slot)].host;
   event.lan = lan_of(slot);
-  event.alternate = path.via.value_or(lan_of(slot));
+  event.alternate = path.via ? *path.via : path.last_via.value_or(lan_of(slot));
   event.state = path.state;
   event.reason = path.reason;
   event.missed = missed_packets(path, attention(now));
@@ -149,12 +150,14 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   judged.verdict_at = now;
   judged.sweep = 0;
   judged.moved_count = 0;
+  judged.missed = 0;
   Duration quietest;
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
     const Path& path = paths_[slot_of(peer, lan)];
     if (path.state != PathState::kUp) continue;
     judged.moved_count++;
     quietest = std::max(quietest, silence(path, attention(now)).value_or(Duration()));
+    judged.missed = std::max(judged.missed, missed_packets(path, attention(now)));
   }
   judged.detect = quietest;
   if (judged.mode != LanMode::kMoved) {
@@ -167,6 +170,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   event.lan = lan;
   event.reason = reason;
   event.count = judged.moved_count;
+  event.missed = judged.missed;
   event.silence = quietest;
   event.interval = shortest_;
   report(effects, event);

@@ -71,6 +71,8 @@ struct Path {
 
   Instant verdict_at;                 // real clock
   Duration detect;                    // last packet heard -> verdict
+  uint32_t missed = 0;                // packets that should have come by the verdict
+  std::optional<LanIndex> last_via;   // where the traffic was before it came back
 
   MacAddress mac;                     // the peer's, as seen on this LAN
   IpAddress heard_from;               // its probe's source
