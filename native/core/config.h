@@ -1,4 +1,5 @@
-// What the engine is told: once at its start (EngineConfig) and whenever policy changes its mind (Plan).
+// What the engine is told: once at its start (EngineConfig) and whenever policy changes its mind
+// (Plan).
 #pragma once
 
 #include <cstddef>
@@ -14,12 +15,13 @@ namespace faild {
 
 // One LAN as this host stands on it.
 struct LanConfig {
-  BoundedText<32> name;      // shown; a LAN's identity is its prefixes
+  BoundedText<32> name;  // shown; a LAN's identity is its prefixes
   InterfaceName interface;
   uint32_t ifindex = 0;
   MacAddress mac;
-  BoundedVector<Prefix, kMaxAddressesPerLan> addresses;  // ours, with prefix lengths; IPv6 link-local included
-  bool carrier = true;       // IFF_LOWER_UP when the engine starts
+  // ours, with prefix lengths; IPv6 link-local included
+  BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
+  bool carrier = true;  // IFF_LOWER_UP when the engine starts
 };
 
 enum class Switchback : uint8_t {
@@ -30,7 +32,8 @@ enum class Switchback : uint8_t {
 
 // What policy decides beforehand. The engine executes it alone and never asks back.
 struct Plan {
-  BoundedVector<LanIndex, kMaxLans> preference;  // alternates are tried in this order; each LAN exactly once
+  // alternates are tried in this order; each LAN exactly once
+  BoundedVector<LanIndex, kMaxLans> preference;
   Switchback switchback = Switchback::kAuto;
   Duration hold;  // a revalidated path waits this long before traffic returns
 };
@@ -39,14 +42,15 @@ struct EngineConfig {
   HostId host;
   Incarnation incarnation;
   HostName name;
-  uint32_t cluster = 0;        // cluster_hash(name)
-  bool requestor = false;      // -r
-  Duration interval;           // -t, 50 us .. 3600 s
-  uint32_t fail_after = 3;     // -f, 1..1000 missed packets
-  uint32_t restore_after = 10; // -s, 1..100000 good packets
-  bool udp_transport = false;  // the kernel's rp_filter may eat unicast answers: ask for broadcast while failed over
-  size_t max_peers = 4096;     // memory is taken for this many at the start
-  uint64_t seed = 1;           // phases and jitter
+  uint32_t cluster = 0;         // cluster_hash(name)
+  bool requestor = false;       // -r
+  Duration interval;            // -t, 50 us .. 3600 s
+  uint32_t fail_after = 3;      // -f, 1..1000 missed packets
+  uint32_t restore_after = 10;  // -s, 1..100000 good packets
+  // the kernel's rp_filter may eat unicast answers: ask for broadcast while failed over
+  bool udp_transport = false;
+  size_t max_peers = 4096;  // memory is taken for this many at the start
+  uint64_t seed = 1;        // phases and jitter
   BoundedVector<LanConfig, kMaxLans> lans;
   Plan plan;
 };

@@ -1,8 +1,8 @@
 // The earliest deadline of many paths: a binary heap over path slots with fixed memory.
 //
-// Used lazily: a packet does not touch it. A path's entry may be earlier than its real deadline; when it comes to the
-// top the engine looks at the path and puts the real one in. So a path costs one heap operation per detection time,
-// not one per packet.
+// Used lazily: a packet does not touch it. A path's entry may be earlier than its real deadline;
+// when it comes to the top the engine looks at the path and puts the real one in. So a path costs
+// one heap operation per detection time, not one per packet.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// What one step of the engine asks of the world. The caller carries it out and clears it before the next step.
+// What one step of the engine asks of the world. The caller carries it out and clears it before the
+// next step.
 #pragma once
 
 #include <array>
@@ -30,10 +31,11 @@ struct SendPacket {
 
 struct Effects {
   BoundedVector<SendPacket, kMaxSendsPerStep> sends;
-  BoundedVector<RouteOp, kMaxRouteOpsPerStep> route_ops;  // in order; to be submitted before `sends`
+  // in order; to be submitted before `sends`
+  BoundedVector<RouteOp, kMaxRouteOpsPerStep> route_ops;
   BoundedVector<Event, kMaxEventsPerStep> events;
-  uint64_t events_lost = 0;   // did not fit: the reader must look at the table
-  bool resync = false;        // dump our tables and rules and feed them back (on_resync_*)
+  uint64_t events_lost = 0;  // did not fit: the reader must look at the table
+  bool resync = false;       // dump our tables and rules and feed them back (on_resync_*)
 
   void clear() {
     sends.clear();

@@ -9,12 +9,13 @@
 namespace faild {
 namespace {
 
-// A wake-up later than this voids the round: a quarter of the interval, and never less than what a healthy SCHED_FIFO
-// thread on an idle machine needs (p99.9 is 226 us, see FACTS).
+// A wake-up later than this voids the round: a quarter of the interval, and never less than what a
+// healthy SCHED_FIFO thread on an idle machine needs (p99.9 is 226 us, see FACTS).
 constexpr Duration kLatenessFloor = Duration::us(250);
 // Stalls and drops are reported at most this often, with what came together meanwhile.
 constexpr Duration kStallReportEvery = Duration::seconds(1);
-// Learned neighbour entries are written again at this pace, below the kernel's 30 s of base_reachable_time.
+// Learned neighbour entries are written again at this pace, below the kernel's 30 s of
+// base_reachable_time.
 constexpr Duration kNeighboursEvery = Duration::seconds(20);
 // Room for two places (exception, standby) of two addresses a path, and the rules.
 constexpr size_t kPlacesPerPath = 4;
@@ -56,7 +57,8 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now)
   refresh_advert();
 }
 
-// --- deadlines --------------------------------------------------------------------------------------------------
+// --- deadlines
+// --------------------------------------------------------------------------------------------------
 
 std::optional<Instant> Engine::Impl::path_deadline(const Path& path) const {
   std::optional<Instant> earliest;
@@ -95,15 +97,17 @@ Instant Engine::Impl::poll_at() const {
   return at;
 }
 
-// The engine was built before its thread and its sockets were ready: the clock of its duties starts now.
+// The engine was built before its thread and its sockets were ready: the clock of its duties starts
+// now.
 void Engine::Impl::begin(Instant now) {
   last_deadline_ = now;
   next_tick_ = now + shortest_;
   next_send_ = std::max(next_send_, now);
 }
 
-// Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock stands still for the time
-// since we last looked, not just for the lateness: a stall that began between two ticks shows only its end.
+// Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock
+// stands still for the time since we last looked, not just for the lateness: a stall that began
+// between two ticks shows only its end.
 void Engine::Impl::notice_stall(Instant now, Effects& effects) {
   const Duration late = now - poll_at();
   if (late <= std::max(kLatenessFloor, shortest_ / 4)) return;
@@ -150,7 +154,8 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
 
 void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
   const Instant at = attention(now);
-  // Entries that are only lazily early are put right a little ahead of time, while we are awake anyway.
+  // Entries that are only lazily early are put right a little ahead of time, while we are awake
+  // anyway.
   const Instant look_ahead = at + shortest_ / 8;
   while (const auto top = heap_.top()) {
     if (top->at > look_ahead) break;
@@ -170,7 +175,8 @@ void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
   judge_isolation(now, effects);
 }
 
-// Everything of this path that is due. Each branch disarms what it handles, so that the loop above always advances.
+// Everything of this path that is due. Each branch disarms what it handles, so that the loop above
+// always advances.
 void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
@@ -188,10 +194,11 @@ void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
   FAILD_CHECK(!due());
 }
 
-// A path that was never proven. If the peer is up on another LAN, has an address on this one, and for a whole detection
-// time and more is not heard here (or says that it does not hear us), then this path is dead from the start: a host
-// that boots while LAN A is broken must still reach its peers' addresses on A. As long as we do hear the peer, the
-// handshake goes on and `unknown` takes no action.
+// A path that was never proven. If the peer is up on another LAN, has an address on this one, and
+// for a whole detection time and more is not heard here (or says that it does not hear us), then
+// this path is dead from the start: a host that boots while LAN A is broken must still reach its
+// peers' addresses on A. As long as we do hear the peer, the handshake goes on and `unknown` takes
+// no action.
 void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
@@ -230,7 +237,8 @@ void Engine::Impl::report(Effects& effects, const Event& event) {
   counters_.events_lost++;
 }
 
-// --- the public face ---------------------------------------------------------------------------------------------
+// --- the public face
+// ---------------------------------------------------------------------------------------------
 
 Engine::Engine(const EngineConfig& config, Instant now)
     : impl_(std::make_unique<Impl>(config, now)) {}

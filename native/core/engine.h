@@ -1,14 +1,17 @@
 // The engine: the whole of faild's judgment, without any I/O.
 //
-// It composes the peer table, the detector (one path), the LAN judgment and the planner. Inputs go in with `now`,
-// Effects come out; it reads no clock, takes no lock, allocates nothing after construction and calls nobody. The same
-// object runs on the daemon's thread, under the simulators' virtual clock and under the fuzzers.
+// It composes the peer table, the detector (one path), the LAN judgment and the planner. Inputs go
+// in with `now`, Effects come out; it reads no clock, takes no lock, allocates nothing after
+// construction and calls nobody. The same object runs on the daemon's thread, under the simulators'
+// virtual clock and under the fuzzers.
 //
 // Contract with the caller:
 //  - `now` never decreases. `arrived` of a packet may lie before `now` (late reading is harmless).
-//  - Before on_deadline: drain every LAN's socket into on_packet, so that no verdict overlooks what has already arrived.
+//  - Before on_deadline: drain every LAN's socket into on_packet, so that no verdict overlooks what
+//  has already arrived.
 //  - Carry out `effects` (route operations first, in order) and clear them before the next call.
-//  - Call on_deadline at poll_at() or soon after. Coming late is noticed and voids the round instead of blaming peers.
+//  - Call on_deadline at poll_at() or soon after. Coming late is noticed and voids the round
+//  instead of blaming peers.
 #pragma once
 
 #include <cstddef>
@@ -24,25 +27,26 @@
 namespace faild {
 
 struct PacketIn {
-  Instant arrived;              // the kernel's receive timestamp
+  Instant arrived;  // the kernel's receive timestamp
   LanIndex lan;
-  IpAddress from;               // source of the IP header
+  IpAddress from;                      // source of the IP header
   std::optional<MacAddress> from_mac;  // source of the Ethernet header, when the transport shows it
   std::span<const uint8_t> payload;
 };
 
 struct LinkChange {
   LanIndex lan;
-  bool carrier = false;         // up and running
+  bool carrier = false;  // up and running
 };
 
 struct Command {
   enum class Kind : uint8_t {
-    kSetPlan,      // `plan`
-    kSwitchback,   // let traffic return now (host and lan; host zero: every path of the LAN)
-    kFailover,     // move one path, or a LAN (host zero), to its alternate
-    kBye,          // say goodbye once (the caller repeats it; three times in all) and stop judging
-    kCleanup,      // remove everything that carries no traffic; answered when the kernel has done it
+    kSetPlan,     // `plan`
+    kSwitchback,  // let traffic return now (host and lan; host zero: every path of the LAN)
+    kFailover,    // move one path, or a LAN (host zero), to its alternate
+    kBye,         // say goodbye once (the caller repeats it; three times in all) and stop judging
+    // remove everything that carries no traffic; answered when the kernel has done it
+    kCleanup,
   } kind = Kind::kSetPlan;
   uint32_t id = 0;  // comes back in the answer
   Plan plan;
@@ -63,10 +67,12 @@ class Engine {
   // Our own interface's index, MAC or addresses are now these (the LAN's name stays).
   void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
   void on_route_result(Instant now, const RouteResult& result, Effects& effects);
-  // Somebody else removed an entry of ours (RTM_DELROUTE, RTM_DELRULE not caused by our own socket).
+  // Somebody else removed an entry of ours (RTM_DELROUTE, RTM_DELRULE not caused by our own
+  // socket).
   void on_entry_removed(Instant now, const RouteKey& key, Effects& effects);
-  // A dump of our tables: at the start, after ENOBUFS, after a link change. Whatever is not named between begin and
-  // end is not in the kernel. Nothing is written to the kernel before the first resync has ended.
+  // A dump of our tables: at the start, after ENOBUFS, after a link change. Whatever is not named
+  // between begin and end is not in the kernel. Nothing is written to the kernel before the first
+  // resync has ended.
   void on_resync_begin(Instant now);
   void on_resync_entry(Instant now, const KernelEntry& entry);
   void on_resync_end(Instant now, Effects& effects);
@@ -75,10 +81,12 @@ class Engine {
 
   // When on_deadline wants to be called next. There is always a next time.
   [[nodiscard]] Instant poll_at() const;
-  // The shortest interval in play, ours or a peer's: wake-ups may be batched to a small fraction of it.
+  // The shortest interval in play, ours or a peer's: wake-ups may be batched to a small fraction of
+  // it.
   [[nodiscard]] Duration shortest_interval() const;
 
-  // Reading. Peers are numbered 0 .. peer_count()-1; a number keeps its host while the engine lives.
+  // Reading. Peers are numbered 0 .. peer_count()-1; a number keeps its host while the engine
+  // lives.
   [[nodiscard]] size_t peer_count() const;
   [[nodiscard]] size_t lan_count() const;
   void read_peer(size_t peer, PeerRow* row) const;

@@ -10,9 +10,11 @@
 //
 // Invariants:
 //  - A chosen alternate was up and fresh when it was chosen; the last path is never withdrawn.
-//  - Every path that has something to wait for has an entry in the deadline heap, at or before its real deadline.
+//  - Every path that has something to wait for has an entry in the deadline heap, at or before its
+//  real deadline.
 //  - A peer whose evidence has changed is in `dirty_` until its routes have been decided again.
-//  - A LAN's standby entries for healthy peers are in the kernel only while its rule is not (LanMode::kReady).
+//  - A LAN's standby entries for healthy peers are in the kernel only while its rule is not
+//  (LanMode::kReady).
 #pragma once
 
 #include <array>
@@ -43,16 +45,18 @@ inline constexpr size_t kSentWindow = 64;  // INQs whose ACKs are still accepted
 struct Lan {
   LanConfig config;
   LanMode mode = LanMode::kReady;
-  bool down = false;                 // judged as a whole
+  bool down = false;  // judged as a whole
   bool carrier = true;
   Reason reason = Reason::kNone;
   Instant since;
   Instant verdict_at;
   Duration detect;
-  std::optional<uint32_t> sweep;     // after a LAN verdict: the next peer whose path is still to be marked
-  uint32_t up = 0, other = 0, down_paths = 0, away = 0;  // paths by state; away: traffic takes an alternate
-  uint32_t moved_count = 0;          // paths of the last LAN verdict
-  uint32_t missed = 0;               // the most packets that one of them had missed
+  // after a LAN verdict: the next peer whose path is still to be marked
+  std::optional<uint32_t> sweep;
+  // paths by state; away: traffic takes an alternate
+  uint32_t up = 0, other = 0, down_paths = 0, away = 0;
+  uint32_t moved_count = 0;  // paths of the last LAN verdict
+  uint32_t missed = 0;       // the most packets that one of them had missed
   uint32_t sequence = 0, unicast_sequence = 0;
   std::array<Instant, kSentWindow> sent_at{};  // by broadcast sequence
   std::optional<Instant> solicit_gate;         // solicits are spaced
@@ -104,7 +108,8 @@ class Engine::Impl {
 
   // --- packets (engine_packets.cc)
   void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
-  [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet, Effects& effects);
+  [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet,
+                                              Effects& effects);
   void learn(Instant now, uint32_t peer);
   void meet_restarted(Instant now, uint32_t peer, Effects& effects);
   void locate_paths(Instant now, uint32_t peer);
@@ -189,15 +194,15 @@ class Engine::Impl {
   Plan plan_;
   DetectorRules rules_;
   PeerTable peers_;
-  std::vector<Path> paths_;            // peer * lan_count + lan
+  std::vector<Path> paths_;  // peer * lan_count + lan
   std::vector<Lan> lans_;
-  std::vector<MissingList> missing_;   // by LAN
-  DeadlineHeap heap_;                  // attention clock, lazily early
+  std::vector<MissingList> missing_;  // by LAN
+  DeadlineHeap heap_;                 // attention clock, lazily early
   RouteStore store_;
   Counters counters_;
 
   // Time.
-  Duration shift_;                     // all stalls together: real clock - attention clock
+  Duration shift_;  // all stalls together: real clock - attention clock
   Instant last_run_, last_deadline_, next_send_, next_tick_;
   Duration shortest_;
   std::optional<Instant> stall_reported_at_;
@@ -207,23 +212,25 @@ class Engine::Impl {
   std::array<std::optional<Instant>, kDrops> drop_reported_at_{};
   std::array<uint32_t, kDrops> drops_unreported_{};
 
-  // Peers whose routes are to be decided again, first in, first out; `dirty_flags_` keeps each in once.
-  std::vector<uint32_t> dirty_;        // a ring of max_peers places
+  // Peers whose routes are to be decided again, first in, first out; `dirty_flags_` keeps each in
+  // once.
+  std::vector<uint32_t> dirty_;  // a ring of max_peers places
   size_t dirty_head_ = 0, dirty_count_ = 0;
   std::vector<uint8_t> dirty_flags_;
-  bool lan_verdict_now_ = false;       // a rule must reach the kernel before single peers are looked at
+  // a rule must reach the kernel before single peers are looked at
+  bool lan_verdict_now_ = false;
   uint32_t neighbours_wanted_ = 0, neighbour_cursor_ = 0;
   Instant neighbours_again_at_;
   uint32_t neighbour_id_ = 0;
 
   // Life.
-  bool synced_ = false;                // the first dump has been read: we may write
+  bool synced_ = false;  // the first dump has been read: we may write
   bool stopped_ = false;
   std::optional<Instant> orphans_until_;
   std::optional<uint32_t> cleanup_id_;
   uint32_t advert_version_ = 1;
 
-  Heartbeat in_, out_;                 // scratch; `out_` keeps our name and adverts
+  Heartbeat in_, out_;  // scratch; `out_` keeps our name and adverts
 };
 
 }  // namespace faild

@@ -1,4 +1,5 @@
-// The kernel speaks: answers to operations, entries that others removed, dumps. And what an earlier run left there.
+// The kernel speaks: answers to operations, entries that others removed, dumps. And what an earlier
+// run left there.
 #include <algorithm>
 #include <cerrno>
 
@@ -40,7 +41,8 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
     if (!is_standby_table(outcome.key.table, lans_.size())) return;
     const LanIndex index{static_cast<uint8_t>(outcome.key.table - kFirstStandbyTable)};
     const Lan& lan = lans_[index.value];
-    Event event = make_event(outcome.removed ? EventKind::kLanSwitchback : EventKind::kLanFailover, now);
+    Event event =
+        make_event(outcome.removed ? EventKind::kLanSwitchback : EventKind::kLanFailover, now);
     event.lan = index;
     event.reason = lan.reason;
     event.count = outcome.removed ? lan.up : lan.moved_count;
@@ -61,7 +63,8 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
   }
   if (outcome.tag == kNoTag) return;
   const Path& path = paths_[outcome.tag];
-  Event event = path_event(path.via ? EventKind::kFailover : EventKind::kSwitchback, now, outcome.tag);
+  Event event =
+      path_event(path.via ? EventKind::kFailover : EventKind::kSwitchback, now, outcome.tag);
   event.silence = path.detect;  // the evidence is the verdict's, not this moment's
   event.missed = path.missed;
   event.apply = now - path.verdict_at;
@@ -79,7 +82,8 @@ void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& e
   finish_step(now, effects);
 }
 
-// --- dumps ---------------------------------------------------------------------------------------------------------
+// --- dumps
+// ---------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::on_resync_begin() { store_.resync_begin(); }
 
@@ -106,9 +110,9 @@ void Engine::Impl::on_resync_end(Instant now, Effects& effects) {
   finish_step(now, effects);
 }
 
-// The first dump shows what an earlier run of ours left in force. It stays in force: rules and exceptions become
-// wanted as they are, under nobody's name, until a peer with that address appears and claims them. Rules first: they
-// tell which standby tables carry traffic.
+// The first dump shows what an earlier run of ours left in force. It stays in force: rules and
+// exceptions become wanted as they are, under nobody's name, until a peer with that address appears
+// and claims them. Rules first: they tell which standby tables carry traffic.
 void Engine::Impl::adopt(Instant now, Effects& effects) {
   BoundedVector<RouteKey, 64> rules;
   store_.each_orphan([&](const RouteKey& key, const RouteTarget&, uint32_t) {
@@ -127,7 +131,8 @@ void Engine::Impl::adopt_rule(Instant now, const RouteKey& key) {
   const bool same = std::any_of(addresses.begin(), addresses.end(), [&](const Prefix& ours) {
     return ours.network() == key.destination;
   });
-  // The LANs were numbered otherwise then: adopt_routes gives this table's routes to the exceptions instead.
+  // The LANs were numbered otherwise then: adopt_routes gives this table's routes to the exceptions
+  // instead.
   if (!same) return;
   lan.mode = LanMode::kMoved;
   lan.down = true;
@@ -137,7 +142,8 @@ void Engine::Impl::adopt_rule(Instant now, const RouteKey& key) {
 }
 
 void Engine::Impl::adopt_routes(Instant now, Effects& effects) {
-  // In force are the exceptions, and the standby tables to which a rule led, rightly numbered or not.
+  // In force are the exceptions, and the standby tables to which a rule led, rightly numbered or
+  // not.
   std::array<bool, kMaxLans> misnumbered{};
   store_.each_orphan([&](const RouteKey& key, const RouteTarget&, uint32_t) {
     if (key.kind == RouteKey::Kind::kRule && is_standby_table(key.table, lans_.size())) {
@@ -165,14 +171,14 @@ void Engine::Impl::adopt_routes(Instant now, Effects& effects) {
   if (event.count > 0) report(effects, event);
 }
 
-// Entries with our protocol number that nobody wants: standby routes of hosts that did not come back, or of a run that
-// we know nothing of.
+// Entries with our protocol number that nobody wants: standby routes of hosts that did not come
+// back, or of a run that we know nothing of.
 void Engine::Impl::remove_orphans() {
   store_.remove_where(RoutePhase::kTidy, [](const RouteKey&, bool wanted) { return !wanted; });
 }
 
-// A peer with an address on this LAN has appeared: if traffic for it is away since an earlier run, the path begins as
-// down and has to prove itself before the traffic comes back.
+// A peer with an address on this LAN has appeared: if traffic for it is away since an earlier run,
+// the path begins as down and has to prove itself before the traffic comes back.
 void Engine::Impl::claim(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   const LanAdvert* advert = advert_of(slot);
@@ -202,7 +208,8 @@ void Engine::Impl::claim(Instant now, uint32_t slot) {
   path.introduce_at.reset();
 }
 
-// --- neighbours ------------------------------------------------------------------------------------------------------
+// --- neighbours
+// ------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::want_neighbours_again(std::optional<LanIndex> lan) {
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
@@ -214,7 +221,8 @@ void Engine::Impl::want_neighbours_again(std::optional<LanIndex> lan) {
   }
 }
 
-// A failover must not wait for ARP or neighbour discovery: every address that may serve as a gateway has its entry.
+// A failover must not wait for ARP or neighbour discovery: every address that may serve as a
+// gateway has its entry.
 void Engine::Impl::emit_neighbours(Effects& effects) {
   const auto slots = static_cast<uint32_t>(peers_.size() * lans_.size());
   for (uint32_t looked = 0; looked < slots && neighbours_wanted_ > 0; looked++) {
@@ -246,19 +254,16 @@ void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects)
   path.neighbour_set = present;
 }
 
-// --- commands ----------------------------------------------------------------------------------------------------------
+// --- commands
+// ----------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::on_command(Instant now, const Command& command, Effects& effects) {
   Event answer = make_event(EventKind::kAnswer, now);
   answer.id = command.id;
   switch (command.kind) {
-    case Command::Kind::kSetPlan:
-      answer.error = set_plan(command.plan);
-      break;
+    case Command::Kind::kSetPlan: answer.error = set_plan(command.plan); break;
     case Command::Kind::kSwitchback:
-    case Command::Kind::kFailover:
-      answer.error = move_by_hand(command);
-      break;
+    case Command::Kind::kFailover: answer.error = move_by_hand(command); break;
     case Command::Kind::kBye:
       stopped_ = true;
       send_goodbyes(effects);
@@ -298,14 +303,15 @@ int Engine::Impl::move_by_hand(const Command& command) {
   return 0;
 }
 
-// A clean stop leaves what carries traffic and removes the rest: standby tables whose rule is not in force, the
-// exceptions' rules when there is no exception, neighbour entries.
+// A clean stop leaves what carries traffic and removes the rest: standby tables whose rule is not
+// in force, the exceptions' rules when there is no exception, neighbour entries.
 void Engine::Impl::clean_up(uint32_t id) {
   stopped_ = true;
   cleanup_id_ = id;
   bool exceptions = false;
   store_.each_wanted([&](const RouteKey& key, const RouteTarget&) {
-    exceptions = exceptions || (key.kind == RouteKey::Kind::kRoute && key.table == kExceptionsTable);
+    exceptions =
+        exceptions || (key.kind == RouteKey::Kind::kRoute && key.table == kExceptionsTable);
   });
   store_.remove_where(RoutePhase::kTidy, [&](const RouteKey& key, bool) {
     if (key.table == kExceptionsTable) return !exceptions;

@@ -7,7 +7,8 @@ namespace faild {
 namespace {
 
 constexpr Duration kDropReportEvery = Duration::seconds(10);
-// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least two detection times.
+// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least
+// two detection times.
 constexpr Duration kIntroductionFloor = Duration::ms(500);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
@@ -25,15 +26,9 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
   } else if (const auto slot = admit(now, packet, effects)) {
     learn_source(packet, *slot);
     switch (in_.type) {
-      case MessageType::kInq:
-        on_inquiry(now, packet, *slot, effects);
-        break;
-      case MessageType::kAck:
-        on_acknowledgment(now, packet, *slot, effects);
-        break;
-      case MessageType::kBye:
-        on_goodbye(now, peer_of(*slot), effects);
-        break;
+      case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
+      case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
+      case MessageType::kBye: on_goodbye(now, peer_of(*slot), effects); break;
     }
   }
   finish_step(now, effects);
@@ -55,8 +50,8 @@ void Engine::Impl::drop(Instant now, LanIndex lan, HostId host, Drop why, Effect
   report(effects, event);
 }
 
-// Whether the packet's sender may speak to us here; the slot of its path if so. Takes in new hosts and new
-// incarnations, and what they say of their names and addresses.
+// Whether the packet's sender may speak to us here; the slot of its path if so. Takes in new hosts
+// and new incarnations, and what they say of their names and addresses.
 std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet, Effects& effects) {
   const auto refuse = [&](Drop why) {
     drop(now, packet.lan, in_.host, why, effects);
@@ -90,7 +85,8 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     if (in_.incarnation > known.incarnation) {
       meet_restarted(now, *peer, effects);
     } else if (known.stopped) {
-      return std::nullopt;  // its goodbye is repeated, and may overtake its last INQs on another LAN
+      // its goodbye is repeated, and may overtake its last INQs on another LAN
+      return std::nullopt;
     } else if (in_.advert_version != known.advert_version) {
       learn(now, *peer);
       Event event = make_event(EventKind::kPeerChanged, now);
@@ -123,8 +119,8 @@ void Engine::Impl::learn(Instant now, uint32_t peer) {
   mark_dirty(peer);
 }
 
-// Finds out which of the peer's places lies on which LAN of ours, by prefix; and claims what an earlier run of ours
-// left in the kernel for its addresses.
+// Finds out which of the peer's places lies on which LAN of ours, by prefix; and claims what an
+// earlier run of ours left in the kernel for its addresses.
 void Engine::Impl::locate_paths(Instant now, uint32_t peer) {
   for (size_t i = 0; i < lans_.size(); i++) {
     const LanIndex lan{static_cast<uint8_t>(i)};
@@ -152,8 +148,8 @@ void Engine::Impl::locate_paths(Instant now, uint32_t peer) {
   }
 }
 
-// A newer incarnation of a known host. What the old one knew of us is void; what we know of the path stands until the
-// path itself proves otherwise, so a quick restart is not a failure.
+// A newer incarnation of a known host. What the old one knew of us is void; what we know of the
+// path stands until the path itself proves otherwise, so a quick restart is not a failure.
 void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
   Peer& known = peers_[peer];
   known.incarnation = in_.incarnation;
@@ -175,8 +171,9 @@ void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) 
   report(effects, event);
 }
 
-// Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the LAN on which a
-// packet arrived is believed about its MAC address: the source of the frame, or (udp transport) the sender's word.
+// Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the
+// LAN on which a packet arrived is believed about its MAC address: the source of the frame, or (udp
+// transport) the sender's word.
 void Engine::Impl::learn_source(const PacketIn& packet, uint32_t slot) {
   Path& path = paths_[slot];
   path.heard_from = packet.from;
@@ -193,7 +190,8 @@ void Engine::Impl::learn_source(const PacketIn& packet, uint32_t slot) {
 void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot,
                               Effects& effects) {
   Path& path = paths_[slot];
-  // Solicits are unicast and have a sequence of their own, so that they leave no gaps in the broadcasts'.
+  // Solicits are unicast and have a sequence of their own, so that they leave no gaps in the
+  // broadcasts'.
   auto& last = in_.solicit ? path.solicited : path.sequence;
   if (last && !comes_after(in_.sequence, *last)) {
     drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);

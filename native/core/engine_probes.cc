@@ -6,7 +6,8 @@
 namespace faild {
 namespace {
 
-// A cold start of N hosts is N solicits on each LAN; spaced like this a host sends 2,000 a second and answers as many.
+// A cold start of N hosts is N solicits on each LAN; spaced like this a host sends 2,000 a second
+// and answers as many.
 constexpr Duration kSolicitSpacing = Duration::us(500);
 constexpr Duration kSolicitRetryFloor = Duration::ms(20);
 constexpr Duration kSolicitRetryCeiling = Duration::seconds(5);
@@ -15,7 +16,8 @@ constexpr Duration kRoundTripEvery = Duration::seconds(30);
 
 }  // namespace
 
-// Our own name and places, kept ready in `out_`; only identities and counters change from packet to packet.
+// Our own name and places, kept ready in `out_`; only identities and counters change from packet to
+// packet.
 void Engine::Impl::refresh_advert() {
   out_.requestor = config_.requestor;
   out_.cluster = config_.cluster;
@@ -61,7 +63,8 @@ void Engine::Impl::finish_packet(SendPacket& packet) {
   counters_.packets_sent++;
 }
 
-// The regular round, and INQs out of turn on LANs where we have just lost somebody, so that both ends switch together.
+// The regular round, and INQs out of turn on LANs where we have just lost somebody, so that both
+// ends switch together.
 void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
   if (!config_.requestor) return;
   const bool regular = now >= next_send_;
@@ -92,9 +95,8 @@ void Engine::Impl::send_inquiry(Instant now, LanIndex index, Effects& effects) {
   out_.ack_by_broadcast = config_.udp_transport && lan.away > 0;
   MissingList& missing = missing_[index.value];
   out_.missing_is_partial = missing.size() > kMaxMissing;
-  missing.next_window(kMaxMissing, [this](uint32_t peer) {
-    FAILD_CHECK(out_.missing.push(peers_[peer].host));
-  });
+  missing.next_window(kMaxMissing,
+                      [this](uint32_t peer) { FAILD_CHECK(out_.missing.push(peers_[peer].host)); });
   finish_packet(*packet);
 }
 
@@ -114,7 +116,8 @@ void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effe
   counters_.acks_sent++;
 }
 
-// Reserves the next free moment on this LAN, so that a thousand new peers are asked one after another.
+// Reserves the next free moment on this LAN, so that a thousand new peers are asked one after
+// another.
 void Engine::Impl::plan_solicit(Instant at, uint32_t slot) {
   Lan& lan = lans_[lan_of(slot).value];
   Path& path = paths_[slot];
@@ -129,7 +132,8 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   const Instant at = attention(now);
   const bool unproven = !path.acked || path.heard_by_peer != HeardByPeer::kYes;
   path.solicit_at.reset();
-  if (!path.hearing || path.heard_from.family == Family::kNone) return;  // its next packet asks again
+  // its next packet asks again
+  if (!path.hearing || path.heard_from.family == Family::kNone) return;
   path.solicit_backoff =
       std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, config_.interval * 2),
                  std::max(kSolicitRetryCeiling, config_.interval * 2));

@@ -41,8 +41,8 @@ void Engine::Impl::decide_peer(Instant now, uint32_t peer) {
 
 // One path's choice, from its state:
 //
-//   down, or suspect, or moved by hand   traffic takes an alternate, if there is a good one; else all stays as it is
-//   up                                   traffic comes back as the plan asks
+//   down, or suspect, or moved by hand   traffic takes an alternate, if there is a good one; else
+//   all stays as it is up                                   traffic comes back as the plan asks
 //   unknown, stopped                     all stays as it is
 void Engine::Impl::decide_path(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
@@ -84,9 +84,9 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
   if (path.via != alternate) set_via(slot, alternate);
 }
 
-// Traffic returns in two steps. First both LANs serve: a strict rp_filter at either end accepts packets from either
-// LAN, so that neither end has to be first. After a detection time, when the other end has surely followed, the own
-// LAN serves alone.
+// Traffic returns in two steps. First both LANs serve: a strict rp_filter at either end accepts
+// packets from either LAN, so that neither end has to be first. After a detection time, when the
+// other end has surely followed, the own LAN serves alone.
 void Engine::Impl::return_path(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
@@ -138,11 +138,7 @@ void Engine::Impl::apply_routes(Instant now, uint32_t slot, bool announce) {
   Path& path = paths_[slot];
   const LanAdvert* advert = advert_of(slot);
   if (advert == nullptr) return;
-  const auto candidate =
-      choose_alternate(paths_of(peer_of(slot)), lan_of(slot), plan_, rules_, attention(now));
-  // A standby entry is left alone while its alternate is merely not fresh: it would be wanted again at once.
-  const bool keep = path.standby && paths_of(peer_of(slot))[path.standby->value].state == PathState::kUp;
-  path.standby = candidate ? candidate : keep ? path.standby : std::nullopt;
+  path.standby = choose_standby(paths_of(peer_of(slot)), lan_of(slot), plan_);
   for (const Prefix& address : advert->addresses) {
     if (!is_routable(lans_[lan_of(slot).value].config, address.address)) continue;
     supersede(slot, address.address);
@@ -158,7 +154,8 @@ void Engine::Impl::apply_destination(uint32_t slot, const IpAddress& destination
   const RouteKey exception = route_key(kExceptionsTable, destination);
   const RouteKey standby = route_key(standby_table(lan), destination);
 
-  const auto away = path.via ? route_target(slot, destination, *path.via, path.returning) : std::nullopt;
+  const auto away =
+      path.via ? route_target(slot, destination, *path.via, path.returning) : std::nullopt;
   if (away && mode == LanMode::kMoved) {
     store_.want(standby, *away, RoutePhase::kMove, slot, announce, 0);
     store_.want_none(exception, RoutePhase::kTidy, slot, false);
@@ -169,8 +166,10 @@ void Engine::Impl::apply_destination(uint32_t slot, const IpAddress& destination
   } else {
     store_.want_none(exception, RoutePhase::kTidy, slot, announce && mode != LanMode::kMoved);
   }
-  if (mode == LanMode::kLeaving) return;  // the standby table is in force still: not to be filled, not to be emptied
-  const auto ready = path.standby ? route_target(slot, destination, *path.standby, false) : std::nullopt;
+  // the standby table is in force still: not to be filled, not to be emptied
+  if (mode == LanMode::kLeaving) return;
+  const auto ready =
+      path.standby ? route_target(slot, destination, *path.standby, false) : std::nullopt;
   if (ready && mode == LanMode::kReady) {
     store_.want(standby, *ready, RoutePhase::kTidy, slot, false, 0);
   } else {
@@ -206,17 +205,16 @@ void Engine::Impl::retract_routes(uint32_t slot) {
   }
 }
 
-// An address belongs to its first claimant. If that host is dead on every LAN and another one has the address now (a
-// reinstalled machine has a new host id), the old claim ends.
+// An address belongs to its first claimant. If that host is dead on every LAN and another one has
+// the address now (a reinstalled machine has a new host id), the old claim ends.
 void Engine::Impl::supersede(uint32_t slot, const IpAddress& address) {
   for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
     const auto owner = store_.owner(route_key(table, address));
     if (!owner || *owner == kNoTag || *owner == slot) continue;
     const uint32_t former = peer_of(*owner);
     const auto paths = paths_of(former);
-    const bool alive = std::any_of(paths.begin(), paths.end(), [](const Path& path) {
-      return path.state == PathState::kUp;
-    });
+    const bool alive = std::any_of(paths.begin(), paths.end(),
+                                   [](const Path& path) { return path.state == PathState::kUp; });
     if (alive) continue;
     for (size_t i = 0; i < lans_.size(); i++) {
       const uint32_t old_slot = slot_of(former, LanIndex{static_cast<uint8_t>(i)});
@@ -240,8 +238,8 @@ void Engine::Impl::want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, b
   }
 }
 
-// The exceptions' rules stand always, so that a single peer moves with one operation. Only for families in use: a
-// kernel without IPv6 would refuse the other.
+// The exceptions' rules stand always, so that a single peer moves with one operation. Only for
+// families in use: a kernel without IPv6 would refuse the other.
 void Engine::Impl::want_exception_rules() {
   for (const Lan& lan : lans_) {
     for (const Prefix& address : lan.config.addresses) {
@@ -253,8 +251,9 @@ void Engine::Impl::want_exception_rules() {
   }
 }
 
-// A LAN that was moved as one comes back in three steps, none of which loses a packet: single exceptions take over for
-// the paths that are still bad; when they stand, the rule goes; then the standby table is filled for everybody again.
+// A LAN that was moved as one comes back in three steps, none of which loses a packet: single
+// exceptions take over for the paths that are still bad; when they stand, the rule goes; then the
+// standby table is filled for everybody again.
 void Engine::Impl::tend_lan(Instant now, LanIndex index) {
   Lan& lan = lans_[index.value];
   if (lan.mode == LanMode::kReady || dirty_count_ > 0 || lan.sweep) return;

@@ -6,7 +6,8 @@
 namespace faild {
 namespace {
 
-// After a LAN verdict the rule is in the kernel at once; marking the paths one by one follows in pieces of this size.
+// After a LAN verdict the rule is in the kernel at once; marking the paths one by one follows in
+// pieces of this size.
 constexpr uint32_t kSweepPerStep = 256;
 
 }  // namespace
@@ -102,7 +103,8 @@ void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
     mark_dirty(peer_of(slot));
     return;
   }
-  // First the LAN, while this path still counts as one that was well: if most are silent, it is one event.
+  // First the LAN, while this path still counts as one that was well: if most are silent, it is one
+  // event.
   judge_lan(now, lan, Reason::kLanSilent, effects);
   const bool whole = lans_[lan.value].down && lans_[lan.value].verdict_at == now;
   note_silence(path);
@@ -118,9 +120,10 @@ bool Engine::Impl::has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) 
   return false;
 }
 
-// Have most of the peers that are alive elsewhere gone from this LAN? A dead LAN shows itself at the first expiry: by
-// then every peer has been silent for one packet less than the detection time, whatever its phase. Peers that are
-// silent on every LAN are dead hosts and say nothing about this one. One peer alone is a path, not a LAN.
+// Have most of the peers that are alive elsewhere gone from this LAN? A dead LAN shows itself at
+// the first expiry: by then every peer has been silent for one packet less than the detection time,
+// whatever its phase. Peers that are silent on every LAN are dead hosts and say nothing about this
+// one. One peer alone is a path, not a LAN.
 bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
   uint32_t all = 0, gone = 0;
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
@@ -140,8 +143,8 @@ void Engine::Impl::judge_lan(Instant now, LanIndex lan, Reason reason, Effects& 
   lan_down(now, lan, reason, effects);
 }
 
-// The verdict on a whole LAN: one rule moves all its traffic. The kernel gets that rule before anything else is
-// looked at; the paths are marked afterwards (sweep_lan).
+// The verdict on a whole LAN: one rule moves all its traffic. The kernel gets that rule before
+// anything else is looked at; the paths are marked afterwards (sweep_lan).
 void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& effects) {
   Lan& judged = lans_[lan.value];
   judged.down = true;
@@ -176,8 +179,9 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   report(effects, event);
 }
 
-// Marks the paths of a LAN that was judged dead. Overdue ones are down. One that has been heard too lately for that
-// (a longer interval, a luckier phase) is suspect: its traffic is away with the rest until its next packet.
+// Marks the paths of a LAN that was judged dead. Overdue ones are down. One that has been heard too
+// lately for that (a longer interval, a luckier phase) is suspect: its traffic is away with the
+// rest until its next packet.
 void Engine::Impl::sweep_lan(Instant now, LanIndex lan, Effects& effects) {
   Lan& judged = lans_[lan.value];
   if (!judged.sweep) return;
@@ -201,8 +205,9 @@ void Engine::Impl::sweep_lan(Instant now, LanIndex lan, Effects& effects) {
   if (end == count) judged.sweep.reset();
 }
 
-// Most of the LAN's peers are back: it is a LAN with a few bad paths again. Dead hosts (down on every LAN) do not count.
-// Looked at once a round, not once a path: single paths return on their own account meanwhile.
+// Most of the LAN's peers are back: it is a LAN with a few bad paths again. Dead hosts (down on
+// every LAN) do not count. Looked at once a round, not once a path: single paths return on their
+// own account meanwhile.
 void Engine::Impl::judge_lan_up(Instant now, LanIndex lan, Effects& effects) {
   Lan& judged = lans_[lan.value];
   if (!judged.down || !judged.carrier || judged.sweep || judged.up == 0) return;
@@ -222,8 +227,8 @@ void Engine::Impl::judge_lan_up(Instant now, LanIndex lan, Effects& effects) {
   report(effects, event);
 }
 
-// Every LAN silent at once is probably our own fault (a host cannot tell): nothing moves, since no alternate is fresh,
-// and it is said once.
+// Every LAN silent at once is probably our own fault (a host cannot tell): nothing moves, since no
+// alternate is fresh, and it is said once.
 void Engine::Impl::judge_isolation(Instant now, Effects& effects) {
   uint32_t up = 0, down = 0;
   for (const Lan& lan : lans_) {

@@ -1,6 +1,7 @@
 // What the engine reports: fixed-size records, written by the engine, read by whoever sits above.
 //
-// Events are hints; the path table is the truth. A lost event is counted and the reader looks at the table again.
+// Events are hints; the path table is the truth. A lost event is counted and the reader looks at
+// the table again.
 #pragma once
 
 #include <cstdint>
@@ -28,69 +29,74 @@ enum class Reason : uint8_t {
   kNotHeard,     // down: the peer says that it does not hear us
   kLanSilent,    // down: most peers of this LAN fell silent together
   kCarrier,      // down: our own interface lost its carrier or went away
-  kNeverHeard,   // down: the peer is up on another LAN, has an address here, and was never heard here
-  kAdopted,      // down: a failover in force was found in the kernel at the start
-  kGoodbye,      // stopped
-  kOperator,     // a command
+  // down: the peer is up on another LAN, has an address here, and was never heard here
+  kNeverHeard,
+  kAdopted,   // down: a failover in force was found in the kernel at the start
+  kGoodbye,   // stopped
+  kOperator,  // a command
 };
 inline constexpr size_t kReasons = 11;
 
 enum class EventKind : uint8_t {
-  kPeerFound = 1,    // first packet of a host; `name` and its addresses are in the table
-  kPeerRestarted,    // a newer incarnation
-  kPeerChanged,      // name or addresses
-  kPathUp,           // path; `previous`
-  kPathDown,         // path, reason, evidence
-  kPathStopped,      // goodbye
-  kLanDown,          // LAN judgment: `count` paths moved as one
+  kPeerFound = 1,  // first packet of a host; `name` and its addresses are in the table
+  kPeerRestarted,  // a newer incarnation
+  kPeerChanged,    // name or addresses
+  kPathUp,         // path; `previous`
+  kPathDown,       // path, reason, evidence
+  kPathStopped,    // goodbye
+  kLanDown,        // LAN judgment: `count` paths moved as one
   kLanUp,
-  kFailover,         // the kernel has acknowledged: traffic for path's addresses takes `alternate`; all timings
-  kSwitchback,       // the kernel has acknowledged: traffic is back on its own LAN
-  kLanFailover,      // the same for a whole LAN by one rule
+  // the kernel has acknowledged: traffic for path's addresses takes `alternate`; all timings
+  kFailover,
+  kSwitchback,   // the kernel has acknowledged: traffic is back on its own LAN
+  kLanFailover,  // the same for a whole LAN by one rule
   kLanSwitchback,
-  kIsolated,         // every LAN is silent: the fault is probably ours, nothing is changed
+  kIsolated,  // every LAN is silent: the fault is probably ours, nothing is changed
   kRejoined,
-  kStalled,          // this thread ran `late` behind; deadlines were shifted, no verdict was given
-  kReceiveDrops,     // the kernel dropped `count` packets before we could read them; the round is void
-  kDropped,          // a packet was refused: `drop`, first of its kind in 10 s, `count` since the last report
-  kRouteFailed,      // the kernel refused an operation: `error` (errno), `destination`
-  kRouteRepaired,    // somebody deleted `destination` of ours; put back
-  kAdopted,          // `count` routes of an earlier run were found in force
-  kTableFull,        // a peer was not taken in: max_peers reached
-  kAnswer,           // to a command: `id`, `error`
+  kStalled,  // this thread ran `late` behind; deadlines were shifted, no verdict was given
+  // the kernel dropped `count` packets before we could read them; the round is void
+  kReceiveDrops,
+  // a packet was refused: `drop`, first of its kind in 10 s, `count` since the last report
+  kDropped,
+  kRouteFailed,    // the kernel refused an operation: `error` (errno), `destination`
+  kRouteRepaired,  // somebody deleted `destination` of ours; put back
+  kAdopted,        // `count` routes of an earlier run were found in force
+  kTableFull,      // a peer was not taken in: max_peers reached
+  kAnswer,         // to a command: `id`, `error`
 };
 
 // A packet that is refused, beyond what the decoders refuse (wire/heartbeat.h, wire/frame.h).
 enum class Drop : uint8_t {
   kOtherCluster = 0,
-  kOwnPacket,        // our own host id came back: a loop, or two hosts with one id
-  kCrossConnected,   // claims another prefix than the LAN it arrived on: two LANs are joined somewhere
+  kOwnPacket,  // our own host id came back: a loop, or two hosts with one id
+  // claims another prefix than the LAN it arrived on: two LANs are joined somewhere
+  kCrossConnected,
   kOldIncarnation,
-  kOldSequence,      // duplicated or reordered
-  kUnknownAck,       // answers nothing that we asked recently
-  kNotForUs,         // an ACK to another host
+  kOldSequence,  // duplicated or reordered
+  kUnknownAck,   // answers nothing that we asked recently
+  kNotForUs,     // an ACK to another host
   kTableFull,
-  kMalformed,        // the decoder's word; see its own counters
+  kMalformed,  // the decoder's word; see its own counters
 };
 inline constexpr size_t kDrops = 9;
 
 struct Event {
   EventKind kind{};
   Instant at;
-  HostId host;          // zero: about a LAN or about us
+  HostId host;  // zero: about a LAN or about us
   LanIndex lan;
-  LanIndex alternate;   // failover
+  LanIndex alternate;  // failover
   PathState state{}, previous{};
   Reason reason{};
   Drop drop{};
-  uint32_t missed = 0;      // packets that should have come since the last one
-  Duration interval;        // the peer's announced interval
-  Duration silence;         // since the last packet heard
-  Duration detect;          // failover: last packet heard -> verdict
-  Duration apply;           // failover, switchback: verdict -> the kernel's acknowledgment
-  Duration late;            // stalled
+  uint32_t missed = 0;  // packets that should have come since the last one
+  Duration interval;    // the peer's announced interval
+  Duration silence;     // since the last packet heard
+  Duration detect;      // failover: last packet heard -> verdict
+  Duration apply;       // failover, switchback: verdict -> the kernel's acknowledgment
+  Duration late;        // stalled
   uint32_t count = 0;
-  uint32_t id = 0;          // answer
+  uint32_t id = 0;  // answer
   int32_t error = 0;
   Prefix destination;
 };

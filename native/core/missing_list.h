@@ -1,5 +1,5 @@
-// The peers that we do not hear on one LAN, for the missing list of our INQs: constant-time changes, and a window that
-// rotates when they are more than one packet holds.
+// The peers that we do not hear on one LAN, for the missing list of our INQs: constant-time
+// changes, and a window that rotates when they are more than one packet holds.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ class MissingList {
     peers_.push_back(peer);
     return static_cast<uint32_t>(peers_.size() - 1);
   }
-  // Returns the peer that has moved into `place`, whose place the caller must correct; nullopt when it was the last.
+  // Returns the peer that has moved into `place`, whose place the caller must correct; nullopt when
+  // it was the last.
   [[nodiscard]] std::optional<uint32_t> leave(uint32_t place) {
     FAILD_CHECK(place < peers_.size());
     const uint32_t last = peers_.back();

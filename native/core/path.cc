@@ -23,7 +23,8 @@ void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecu
   // Arrivals are ordered per socket, but a clamp of the clock or a second transport may not be.
   if (!path.heard_at || at > *path.heard_at) path.heard_at = at;
   path.good = consecutive ? path.good + 1 : 1;
-  // A path that was never judged is heard from its first packet on: the handshake is its proof, not the count.
+  // A path that was never judged is heard from its first packet on: the handshake is its proof, not
+  // the count.
   if (path.state == PathState::kUnknown || path.good >= rules.restore_after) path.hearing = true;
 }
 
@@ -44,8 +45,7 @@ void note_restart(Path& path) {
 }
 
 std::optional<Verdict> judge(const Path& path) {
-  const bool both_ways =
-      path.hearing && path.acked && path.heard_by_peer == HeardByPeer::kYes;
+  const bool both_ways = path.hearing && path.acked && path.heard_by_peer == HeardByPeer::kYes;
   switch (path.state) {
     case PathState::kUnknown:
       if (both_ways) return Verdict{PathState::kUp, Reason::kHandshake};
@@ -59,8 +59,7 @@ std::optional<Verdict> judge(const Path& path) {
     case PathState::kDown:
       if (both_ways) return Verdict{PathState::kUp, Reason::kRevalidated};
       return std::nullopt;
-    case PathState::kStopped:
-      return std::nullopt;
+    case PathState::kStopped: return std::nullopt;
   }
   return std::nullopt;
 }

@@ -1,16 +1,20 @@
-// The detector's state for one path, and the rules by which it changes. The unit of detection is (peer, LAN).
+// The detector's state for one path, and the rules by which it changes. The unit of detection is
+// (peer, LAN).
 //
 // A path is up when we hear the peer AND the peer hears us. Each half has its own evidence:
 //
-//   hearing        packets of the peer arrive here; lost after `fail_after` missed ones, won back by `restore_after`
+//   hearing        packets of the peer arrive here; lost after `fail_after` missed ones, won back
+//   by `restore_after`
 //                  good ones in a row
-//   heard_by_peer  the peer's word: its missing list, or the `hears_you` flag of its ACK. Its silence about us counts
-//                  only once its current incarnation has ACKed our current one (`acked`): a peer that has just started
-//                  knows nobody, and so misses nobody
+//   heard_by_peer  the peer's word: its missing list, or the `hears_you` flag of its ACK. Its
+//   silence about us counts
+//                  only once its current incarnation has ACKed our current one (`acked`): a peer
+//                  that has just started knows nobody, and so misses nobody
 //
-// Times here are on the engine's *attention clock*: CLOCK_MONOTONIC less the time in which our own thread was stalled.
-// Silence is measured in time during which we were able to listen, so that a stall of ours never counts against a peer.
-// Only `since` and `verdict_at`, which are shown or subtracted from the kernel's answers, are on the real clock.
+// Times here are on the engine's *attention clock*: CLOCK_MONOTONIC less the time in which our own
+// thread was stalled. Silence is measured in time during which we were able to listen, so that a
+// stall of ours never counts against a peer. Only `since` and `verdict_at`, which are shown or
+// subtracted from the kernel's answers, are on the real clock.
 //
 // Owned by the engine; pure values and pure rules, no I/O.
 #pragma once
@@ -47,10 +51,10 @@ struct Path {
 
   // The peer hears us.
   HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
-  bool acked = false;                 // its current incarnation has ACKed ours, on this LAN
+  bool acked = false;  // its current incarnation has ACKed ours, on this LAN
 
   // The solicited handshake.
-  std::optional<Instant> solicit_at;  // when to ask (again)
+  std::optional<Instant> solicit_at;         // when to ask (again)
   std::optional<uint32_t> solicit_sequence;  // asked and not yet answered
   Instant solicit_sent;
   Duration solicit_backoff;
@@ -60,22 +64,23 @@ struct Path {
   std::optional<Instant> introduce_at;
 
   // Where the traffic for the peer's addresses on this LAN goes. The planner's; see planner.h.
-  std::optional<LanIndex> via;        // in force: it takes this LAN
-  std::optional<LanIndex> standby;    // prepared: it would take this LAN
-  bool returning = false;             // both LANs serve until `return_at`
-  std::optional<Instant> return_at;   // hold time or settling time ends
-  std::optional<Instant> patience_at; // down but being revalidated: move after all if it takes longer than this
-  bool suspect = false;               // its LAN was judged dead; not heard since
-  bool forced = false;                // moved by the operator, not by a verdict
-  bool return_permitted = false;      // manual switchback: the operator said so
+  std::optional<LanIndex> via;       // in force: it takes this LAN
+  std::optional<LanIndex> standby;   // prepared: it would take this LAN
+  bool returning = false;            // both LANs serve until `return_at`
+  std::optional<Instant> return_at;  // hold time or settling time ends
+  // down but being revalidated: move after all if it takes longer than this
+  std::optional<Instant> patience_at;
+  bool suspect = false;           // its LAN was judged dead; not heard since
+  bool forced = false;            // moved by the operator, not by a verdict
+  bool return_permitted = false;  // manual switchback: the operator said so
 
-  Instant verdict_at;                 // real clock
-  Duration detect;                    // last packet heard -> verdict
-  uint32_t missed = 0;                // packets that should have come by the verdict
-  std::optional<LanIndex> last_via;   // where the traffic was before it came back
+  Instant verdict_at;                // real clock
+  Duration detect;                   // last packet heard -> verdict
+  uint32_t missed = 0;               // packets that should have come by the verdict
+  std::optional<LanIndex> last_via;  // where the traffic was before it came back
 
-  MacAddress mac;                     // the peer's, as seen on this LAN
-  IpAddress heard_from;               // its probe's source
+  MacAddress mac;        // the peer's, as seen on this LAN
+  IpAddress heard_from;  // its probe's source
   bool neighbour_wanted = false, neighbour_set = false;
   std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN
 
@@ -89,13 +94,14 @@ struct DetectorRules {
   uint32_t restore_after = 10;
 };
 
-// Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an idle SCHED_FIFO
-// thread needs at p99 (docs/benchmarks.md); a twentieth of the interval covers ordinary scheduling at long intervals,
-// and more than 5 ms would only delay the verdict.
+// Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an
+// idle SCHED_FIFO thread needs at p99 (docs/benchmarks.md); a twentieth of the interval covers
+// ordinary scheduling at long intervals, and more than 5 ms would only delay the verdict.
 [[nodiscard]] Duration tolerance(Duration interval);
 // Silence after which a path is dead: f x interval + tolerance.
 [[nodiscard]] Duration detection_time(const DetectorRules& rules, Duration interval);
-// Silence that is worth noticing when the *whole LAN* shows it, and that disqualifies an alternate: one packet less.
+// Silence that is worth noticing when the *whole LAN* shows it, and that disqualifies an alternate:
+// one packet less.
 [[nodiscard]] Duration overdue_time(const DetectorRules& rules, Duration interval);
 
 // A packet of the peer has arrived. `consecutive`: it directly follows the last one.
@@ -105,7 +111,8 @@ void note_silence(Path& path);
 // The peer has restarted: what its former incarnation knew of us is void.
 void note_restart(Path& path);
 
-// The verdict that the evidence asks for, or nothing when the state stands. The whole transition table:
+// The verdict that the evidence asks for, or nothing when the state stands. The whole transition
+// table:
 //
 //   state    evidence                                          next   reason
 //   unknown  hearing, acked, heard by the peer                 up     handshake
@@ -114,7 +121,8 @@ void note_restart(Path& path);
 //   down     hearing, acked, heard by the peer                 up     revalidated
 //   stopped  (only a new incarnation leaves it: note_restart's caller)
 //
-// unknown -> down happens only by the introduction (engine) and by adoption (planner): both name their own reason.
+// unknown -> down happens only by the introduction (engine) and by adoption (planner): both name
+// their own reason.
 struct Verdict {
   PathState state;
   Reason reason;

@@ -13,9 +13,9 @@ PeerTable::PeerTable(size_t max_peers) : max_peers_(max_peers) {
   index_.assign(std::bit_ceil(max_peers * 2), 0);
 }
 
-// Where `host` is, or the free place where it would be. Host ids are random numbers, but a hostile host chooses its
-// own: the multiplication spreads runs, and half-full probing stays short for everything but a deliberate attack,
-// which fills the table anyway.
+// Where `host` is, or the free place where it would be. Host ids are random numbers, but a hostile
+// host chooses its own: the multiplication spreads runs, and half-full probing stays short for
+// everything but a deliberate attack, which fills the table anyway.
 size_t PeerTable::bucket(HostId host) const {
   const size_t mask = index_.size() - 1;
   size_t i = static_cast<size_t>((host.value * 0x9E3779B97F4A7C15ULL) >> 32) & mask;

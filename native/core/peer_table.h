@@ -1,4 +1,5 @@
-// The peers that we have met, found by host id in constant time. Memory is taken once, for max_peers.
+// The peers that we have met, found by host id in constant time. Memory is taken once, for
+// max_peers.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,9 @@ struct Peer {
   Incarnation incarnation;
   HostName name;
   bool requestor = false;
-  bool stopped = false;        // said goodbye; this incarnation is not listened to again
-  bool waiting = false;        // wants to move but had no fresh alternate: look again when it is heard
+  bool stopped = false;  // said goodbye; this incarnation is not listened to again
+  // wants to move but had no fresh alternate: look again when it is heard
+  bool waiting = false;
   uint32_t advert_version = 0;
   BoundedVector<LanAdvert, kMaxLans> lans;  // its places, in its own order
 };
@@ -36,8 +38,9 @@ class PeerTable {
   [[nodiscard]] size_t bucket(HostId host) const;
 
   size_t max_peers_;
-  std::vector<Peer> peers_;       // reserved for max_peers
-  std::vector<uint32_t> index_;   // open addressing, linear probing, at most half full; peer + 1, 0 is free
+  std::vector<Peer> peers_;  // reserved for max_peers
+  // open addressing, linear probing, at most half full; peer + 1, 0 is free
+  std::vector<uint32_t> index_;
 };
 
 }  // namespace faild

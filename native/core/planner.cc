@@ -14,6 +14,16 @@ std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex l
   return std::nullopt;
 }
 
+std::optional<LanIndex> choose_standby(std::span<const Path> paths, LanIndex lan,
+                                       const Plan& plan) {
+  const auto current = paths[lan.value].via;
+  if (current && paths[current->value].state == PathState::kUp) return current;
+  for (const LanIndex candidate : plan.preference) {
+    if (candidate != lan && paths[candidate.value].state == PathState::kUp) return candidate;
+  }
+  return std::nullopt;
+}
+
 bool may_leave(const Path& path, Instant now) {
   const bool just_judged = now - path.verdict_at < path.interval;
   return path.good == 0 || just_judged || path.forced || path.suspect;

@@ -1,8 +1,8 @@
-// Which LAN should carry the traffic for a peer's address, and what that is as a route. Pure functions: the engine
-// gathers what they need and hands the result to the route store.
+// Which LAN should carry the traffic for a peer's address, and what that is as a route. Pure
+// functions: the engine gathers what they need and hands the result to the route store.
 //
-// The order of alternates is the plan's order of preference. One that carries the traffic already is kept while it is
-// up, so that a better one coming back moves nothing.
+// The order of alternates is the plan's order of preference. One that carries the traffic already
+// is kept while it is up, so that a better one coming back moves nothing.
 #pragma once
 
 #include <optional>
@@ -14,30 +14,38 @@
 
 namespace faild {
 
-// The alternate for `paths[lan]` (the paths of one peer, by LAN), or nothing: the last path is never withdrawn.
-// An alternate that is newly taken must have been heard lately. If every LAN has fallen silent at
-// once, none is, and nothing moves.
+// The alternate for `paths[lan]` (the paths of one peer, by LAN), or nothing: the last path is
+// never withdrawn. An alternate that is newly taken must have been heard lately. If every LAN has
+// fallen silent at once, none is, and nothing moves.
 [[nodiscard]] std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
                                                        const Plan& plan, const DetectorRules& rules,
                                                        Instant now);
 
-// May traffic begin to leave this path? At the verdict, and while nothing is heard, yes. But a path that has been down
-// for a while and is being heard again is about to return: moving its traffic away now would be a flap. (A peer that
-// restarts comes back on all its LANs within microseconds, on one of them first.)
+// The alternate to prepare for `paths[lan]`: by states alone, so that a lost packet or two rewrites no standby entry.
+// Whether it is fresh is asked when traffic moves.
+[[nodiscard]] std::optional<LanIndex> choose_standby(std::span<const Path> paths, LanIndex lan,
+                                                     const Plan& plan);
+
+// May traffic begin to leave this path? At the verdict, and while nothing is heard, yes. But a path
+// that has been down for a while and is being heard again is about to return: moving its traffic
+// away now would be a flap. (A peer that restarts comes back on all its LANs within microseconds,
+// on one of them first.)
 [[nodiscard]] bool may_leave(const Path& path, Instant now);
 
-// The peer's gateway address for `destination`'s family on a LAN: an address of the same family, one inside our own
-// prefixes first, link-local next; IPv6 may serve IPv4.
+// The peer's gateway address for `destination`'s family on a LAN: an address of the same family,
+// one inside our own prefixes first, link-local next; IPv6 may serve IPv4.
 [[nodiscard]] std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,
                                                       Family family);
-// Our own address on the LAN that is left, so that flows keep their identity; kNone when we have none of the family.
+// Our own address on the LAN that is left, so that flows keep their identity; kNone when we have
+// none of the family.
 [[nodiscard]] IpAddress choose_source(const LanConfig& left, const IpAddress& destination);
 
-// May `address`, which a peer claims as its own on `lan`, be routed? Only inside that LAN's prefixes, and never one of
-// ours: a lying peer must not draw other traffic to itself.
+// May `address`, which a peer claims as its own on `lan`, be routed? Only inside that LAN's
+// prefixes, and never one of ours: a lying peer must not draw other traffic to itself.
 [[nodiscard]] bool is_routable(const LanConfig& lan, const IpAddress& address);
 
-// Does this place of a peer lie on that LAN of ours? By prefix; nullopt when neither side has an address that tells.
+// Does this place of a peer lie on that LAN of ours? By prefix; nullopt when neither side has an
+// address that tells.
 [[nodiscard]] std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours);
 
 }  // namespace faild

@@ -10,12 +10,16 @@
 namespace faild {
 namespace {
 
-// A refused operation is tried again after this long: long enough not to drown the kernel, short enough for an operator
-// who has just repaired an interface.
+// A refused operation is tried again after this long: long enough not to drown the kernel, short
+// enough for an operator who has just repaired an interface.
 constexpr Duration kRetryAfter = Duration::seconds(1);
 
-// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win and be seen.
+// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win
+// and be seen.
 constexpr uint32_t kFirstMetric = 1000;
+
+// A metric beyond this is not ours: we number upwards from kFirstMetric and never come that far.
+constexpr uint32_t kLastMetric = UINT32_MAX / 2;
 
 uint64_t mix(uint64_t hash, uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15ULL;
@@ -58,8 +62,8 @@ uint32_t RouteStore::find_or_add(const RouteKey& key, uint32_t priority) {
   e = Entry{};
   e.live = true;
   e.key = key;
-  // The metric is unique because the entry's number is: Linux's fib_info hash leaves the gateway out, so that equal
-  // metrics would make ten thousand routes quadratic (net/ipv4/fib_semantics.c).
+  // The metric is unique because the entry's number is: Linux's fib_info hash leaves the gateway
+  // out, so that equal metrics would make ten thousand routes quadratic (net/ipv4/fib_semantics.c).
   e.priority = priority != 0 ? priority : kFirstMetric + entry;
   index_[i] = entry + 1;
   return entry;
@@ -74,7 +78,8 @@ void RouteStore::release(uint32_t entry) {
   free_ = entry;
 }
 
-// Deletion from a linearly probed table: move later members of the run back into the gap (Knuth 6.4, algorithm R).
+// Deletion from a linearly probed table: move later members of the run back into the gap
+// (Knuth 6.4, algorithm R).
 void RouteStore::unlink_bucket(size_t i) {
   const size_t mask = index_.size() - 1;
   index_[i] = 0;
@@ -138,7 +143,8 @@ std::optional<uint32_t> RouteStore::owner(const RouteKey& key) const {
   return entries_[entry].tag;
 }
 
-// Into the queue of its phase. What is queued already stays where it is: it leaves in the same emission, a little later.
+// Into the queue of its phase. What is queued already stays where it is: it leaves in the same
+// emission, a little later.
 void RouteStore::enqueue(uint32_t entry) {
   Entry& e = entries_[entry];
   if (e.queued || e.in_flight) return;
@@ -199,10 +205,11 @@ std::optional<RouteOutcome> RouteStore::on_result(Instant now, const RouteResult
   Entry& e = entries_[done.entry];
   e.in_flight = false;
   const bool removal = !done.target;
-  // What we wanted to add is there (a rule of ours), or what we wanted to remove is gone: the aim is reached.
-  const bool reached = result.error == 0 ||
-                       (removal ? result.error == ESRCH || result.error == ENOENT
-                                : result.error == EEXIST);
+  // What we wanted to add is there (a rule of ours), or what we wanted to remove is gone: the aim
+  // is reached.
+  const bool reached =
+      result.error == 0 ||
+      (removal ? result.error == ESRCH || result.error == ENOENT : result.error == EEXIST);
   RouteOutcome outcome{e.key, removal, reached ? 0 : result.error, e.tag, e.announce};
   if (reached) {
     e.installed = done.target;
@@ -254,9 +261,11 @@ void RouteStore::resync_begin() {
 void RouteStore::resync_entry(const KernelEntry& entry) {
   const uint32_t i = find_or_add(entry.key, entry.priority);
   if (i == kNone) return;
+  if (entry.priority >= next_metric_ && entry.priority < kLastMetric) next_metric_ = entry.priority + 1;
   Entry& e = entries_[i];
   e.seen = true;
-  // An operation under way answers for itself; a foreign metric is a second route beside ours, so it becomes ours.
+  // An operation under way answers for itself; a foreign metric is a second route beside ours, so
+  // it becomes ours.
   if (e.in_flight) return;
   if (entry.priority != 0) e.priority = entry.priority;
   e.installed = entry.target;

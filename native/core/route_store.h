@@ -1,14 +1,17 @@
-// The ledger of routes and rules: for each place in the kernel what we want there, what is there, and the least
-// operations that make the two agree.
+// The ledger of routes and rules: for each place in the kernel what we want there, what is there,
+// and the least operations that make the two agree.
 //
-// The planner says want() and want_none(); emit() hands out operations; the kernel's answers come back through
-// on_result(); dumps correct what we believe. Wanting the same again costs nothing and gives no operation.
+// The planner says want() and want_none(); emit() hands out operations; the kernel's answers come
+// back through on_result(); dumps correct what we believe. Wanting the same again costs nothing and
+// gives no operation.
 //
-// Order matters: traffic must find its new way before the old one goes, and a standby table may be refilled only after
-// its rule has gone. So operations leave in phases, and a later phase waits until the earlier ones are empty:
+// Order matters: traffic must find its new way before the old one goes, and a standby table may be
+// refilled only after its rule has gone. So operations leave in phases, and a later phase waits
+// until the earlier ones are empty:
 //   kMove    additions that move traffic away from a dead LAN
 //   kReturn  rules that go, so that a LAN's traffic returns
-//   kTidy    everything that carries no traffic: standby entries, exceptions that are no longer needed
+//   kTidy    everything that carries no traffic: standby entries, exceptions that are no longer
+//   needed
 #pragma once
 
 #include <array>
@@ -28,26 +31,30 @@ inline constexpr size_t kRoutePhases = 3;
 // What became of an operation.
 struct RouteOutcome {
   RouteKey key;
-  bool removed = false;     // the entry is gone; otherwise it is in force
-  int error = 0;            // errno of a refusal
-  uint32_t tag = 0;         // as given to want(): the path slot or kNoTag
-  bool announce = false;    // the planner asked to be told
+  bool removed = false;   // the entry is gone; otherwise it is in force
+  int error = 0;          // errno of a refusal
+  uint32_t tag = 0;       // as given to want(): the path slot or kNoTag
+  bool announce = false;  // the planner asked to be told
 };
 inline constexpr uint32_t kNoTag = UINT32_MAX;
+// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win and be seen.
+inline constexpr uint32_t kFirstMetric = 1000;
 
 class RouteStore {
  public:
   explicit RouteStore(size_t capacity);
 
-  // A place shall hold this. `priority` is used when the place is new (a route without one gets a unique metric).
-  // `announce`: report the operation that brings it about. Returns whether an operation is needed.
+  // A place shall hold this. `priority` is used when the place is new (a route without one gets a
+  // unique metric). `announce`: report the operation that brings it about. Returns whether an
+  // operation is needed.
   bool want(const RouteKey& key, const RouteTarget& target, RoutePhase phase, uint32_t tag,
             bool announce, uint32_t priority);
   bool want_none(const RouteKey& key, RoutePhase phase, uint32_t tag, bool announce);
 
   [[nodiscard]] std::optional<RouteTarget> installed(const RouteKey& key) const;
   [[nodiscard]] bool wanted(const RouteKey& key) const;
-  // Whose place it is: the tag of a wanted entry. A place belongs to its first claimant until that one lets it go.
+  // Whose place it is: the tag of a wanted entry. A place belongs to its first claimant until that
+  // one lets it go.
   [[nodiscard]] std::optional<uint32_t> owner(const RouteKey& key) const;
 
   // Fills `effects` with operations, in phase order, as many as fit.
@@ -57,7 +64,8 @@ class RouteStore {
   // Somebody removed it. True when it was wanted: it will be put back.
   bool on_removed(const RouteKey& key);
 
-  // A dump: begin, every entry, end. `adopt` is asked at the end for each entry in the kernel that nobody wants.
+  // A dump: begin, every entry, end. `adopt` is asked at the end for each entry in the kernel that
+  // nobody wants.
   void resync_begin();
   void resync_entry(const KernelEntry& entry);
   // Returns how many wanted entries were found missing or different; they will be put right.
@@ -109,8 +117,8 @@ class RouteStore {
     std::optional<RouteTarget> desired, installed;
     uint32_t priority = 0;
     uint32_t tag = kNoTag;
-    uint32_t next = kNone;        // in its phase's queue, or in the free list
-    bool live = false;            // the place is in use
+    uint32_t next = kNone;  // in its phase's queue, or in the free list
+    bool live = false;      // the place is in use
     bool queued = false, in_flight = false, announce = false, seen = false, failed = false;
     RoutePhase phase = RoutePhase::kTidy;
   };
@@ -132,7 +140,7 @@ class RouteStore {
   std::vector<Entry> entries_;
   size_t used_ = 0;
   uint32_t free_ = kNone;
-  std::vector<uint32_t> index_;   // open addressing; entry + 1, 0 is free
+  std::vector<uint32_t> index_;  // open addressing; entry + 1, 0 is free
   struct Queue {
     uint32_t head = kNone, tail = kNone;
   };
@@ -141,6 +149,7 @@ class RouteStore {
   std::array<Outstanding, kOutstanding> outstanding_{};
   size_t outstanding_head_ = 0, outstanding_count_ = 0;
   uint32_t next_id_ = 1;
+  uint32_t next_metric_ = kFirstMetric;
   std::optional<Instant> retry_at_;
 };
 

@@ -1,4 +1,5 @@
-// Rows of the engine's tables, for reading from outside. Plain values: copying one is a consistent read.
+// Rows of the engine's tables, for reading from outside. Plain values: copying one is a consistent
+// read.
 #pragma once
 
 #include <array>
@@ -19,15 +20,15 @@ struct PathRow {
   LanIndex lan;
   PathState state{};
   Reason reason{};
-  Instant since;                        // of the state
-  std::optional<Duration> silence;      // since the last packet heard
-  Duration interval;                    // announced by the peer
-  uint32_t missed = 0;                  // packets overdue now
-  uint32_t good = 0;                    // good packets in a row while being revalidated
-  std::optional<Duration> round_trip;   // smoothed
-  std::optional<LanIndex> alternate;    // traffic for this path's addresses takes this LAN now
-  std::optional<LanIndex> standby;      // and would take this one if the LAN died now
-  uint64_t received = 0, lost = 0;      // packets; lost by gaps in the sequence
+  Instant since;                       // of the state
+  std::optional<Duration> silence;     // since the last packet heard
+  Duration interval;                   // announced by the peer
+  uint32_t missed = 0;                 // packets overdue now
+  uint32_t good = 0;                   // good packets in a row while being revalidated
+  std::optional<Duration> round_trip;  // smoothed
+  std::optional<LanIndex> alternate;   // traffic for this path's addresses takes this LAN now
+  std::optional<LanIndex> standby;     // and would take this one if the LAN died now
+  uint64_t received = 0, lost = 0;     // packets; lost by gaps in the sequence
   uint32_t failovers = 0;
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
   MacAddress mac;
