@@ -56,7 +56,7 @@ void Engine::Impl::decide_path(Instant now, uint32_t slot) {
     path.return_at.reset();
     path.patience_at.reset();
   }
-  apply_routes(now, slot, before != path.via);
+  apply_routes(slot, before != path.via);
   arm(slot);
 }
 
@@ -134,7 +134,7 @@ void Engine::Impl::set_via(uint32_t slot, std::optional<LanIndex> via) {
 }
 
 // Brings one path's choice to the ledger, for every address that the peer has on this LAN.
-void Engine::Impl::apply_routes(Instant now, uint32_t slot, bool announce) {
+void Engine::Impl::apply_routes(uint32_t slot, bool announce) {
   Path& path = paths_[slot];
   const LanAdvert* advert = advert_of(slot);
   if (advert == nullptr) return;

@@ -14,10 +14,6 @@ namespace {
 // enough for an operator who has just repaired an interface.
 constexpr Duration kRetryAfter = Duration::seconds(1);
 
-// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win
-// and be seen.
-constexpr uint32_t kFirstMetric = 1000;
-
 // A metric beyond this is not ours: we number upwards from kFirstMetric and never come that far.
 constexpr uint32_t kLastMetric = UINT32_MAX / 2;
 
