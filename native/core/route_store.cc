@@ -58,9 +58,10 @@ uint32_t RouteStore::find_or_add(const RouteKey& key, uint32_t priority) {
   e = Entry{};
   e.live = true;
   e.key = key;
-  // The metric is unique because the entry's number is: Linux's fib_info hash leaves the gateway
-  // out, so that equal metrics would make ten thousand routes quadratic (net/ipv4/fib_semantics.c).
-  e.priority = priority != 0 ? priority : kFirstMetric + entry;
+  // Unique, and beyond every metric that an earlier run has left: Linux's fib_info hash leaves the
+  // gateway out, so that equal metrics would make ten thousand routes quadratic
+  // (net/ipv4/fib_semantics.c).
+  e.priority = priority != 0 ? priority : next_metric_++;
   index_[i] = entry + 1;
   return entry;
 }
@@ -257,7 +258,9 @@ void RouteStore::resync_begin() {
 void RouteStore::resync_entry(const KernelEntry& entry) {
   const uint32_t i = find_or_add(entry.key, entry.priority);
   if (i == kNone) return;
-  if (entry.priority >= next_metric_ && entry.priority < kLastMetric) next_metric_ = entry.priority + 1;
+  if (entry.priority >= next_metric_ && entry.priority < kLastMetric) {
+    next_metric_ = entry.priority + 1;
+  }
   Entry& e = entries_[i];
   e.seen = true;
   // An operation under way answers for itself; a foreign metric is a second route beside ours, so
