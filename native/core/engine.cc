@@ -84,7 +84,7 @@ void Engine::Impl::arm(uint32_t slot) {
 }
 
 Instant Engine::Impl::poll_at() const {
-  if (synced_ && (store_.ready() || neighbours_wanted_ > 0)) return last_run_;
+  if (synced_ && (store_.ready() || (stopped_ && neighbours_wanted_ > 0))) return last_run_;
   Instant at = next_tick_;
   if (const auto retry = store_.retry_at()) at = std::min(at, *retry);
   if (stopped_) return at;
@@ -154,9 +154,9 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
 
 void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
   const Instant at = attention(now);
-  // Entries that are only lazily early are put right a little ahead of time, while we are awake
-  // anyway.
-  const Instant look_ahead = at + shortest_ / 8;
+  // Entries that are only lazily early are put right one round ahead, while we are awake anyway:
+  // they never wake us.
+  const Instant look_ahead = at + shortest_;
   while (const auto top = heap_.top()) {
     if (top->at > look_ahead) break;
     const auto real = path_deadline(paths_[top->slot]);

@@ -12,6 +12,9 @@ namespace {
 constexpr uint32_t kNeighbourIds = 0x80000000U;
 // Standby entries of an earlier run that no peer has claimed by then carry no traffic and go.
 constexpr Duration kOrphanGrace = Duration::seconds(10);
+// Paths looked at, and paths whose neighbour entries are written, in one step.
+constexpr uint32_t kNeighbourLooksPerStep = 256;
+constexpr uint32_t kNeighboursPerStep = 8;
 
 [[nodiscard]] bool is_standby_table(uint32_t table, size_t lans) {
   return table >= kFirstStandbyTable && table < kFirstStandbyTable + lans;
@@ -222,10 +225,14 @@ void Engine::Impl::want_neighbours_again(std::optional<LanIndex> lan) {
 }
 
 // A failover must not wait for ARP or neighbour discovery: every address that may serve as a
-// gateway has its entry.
+// gateway has its entry. They are in no hurry, so each step looks at a few paths and writes fewer;
+// verdicts go between them.
 void Engine::Impl::emit_neighbours(Effects& effects) {
   const auto slots = static_cast<uint32_t>(peers_.size() * lans_.size());
-  for (uint32_t looked = 0; looked < slots && neighbours_wanted_ > 0; looked++) {
+  const uint32_t most = std::min(slots, kNeighbourLooksPerStep);
+  uint32_t written = 0;
+  for (uint32_t looked = 0; looked < most && neighbours_wanted_ > 0; looked++) {
+    if (written == kNeighboursPerStep) return;
     if (effects.route_ops.room() < kMaxAddressesPerLan) return;
     if (neighbour_cursor_ >= slots) neighbour_cursor_ = 0;
     const uint32_t slot = neighbour_cursor_++;
@@ -233,6 +240,7 @@ void Engine::Impl::emit_neighbours(Effects& effects) {
     if (!path.neighbour_wanted) continue;
     path.neighbour_wanted = false;
     neighbours_wanted_--;
+    written++;
     set_neighbours(slot, !stopped_, effects);
   }
 }
