@@ -166,8 +166,11 @@ void Engine::Impl::apply_destination(uint32_t slot, const IpAddress& destination
   } else {
     store_.want_none(exception, RoutePhase::kTidy, slot, announce && mode != LanMode::kMoved);
   }
-  // the standby table is in force still: not to be filled, not to be emptied
-  if (mode == LanMode::kLeaving) return;
+  if (mode == LanMode::kLeaving) {
+    // The standby table is in force still, so it is not filled; but what returns now must not stay.
+    if (!path.via) store_.want_none(standby, RoutePhase::kTidy, slot, false);
+    return;
+  }
   const auto ready =
       path.standby ? route_target(slot, destination, *path.standby, false) : std::nullopt;
   if (ready && mode == LanMode::kReady) {
