@@ -22,21 +22,25 @@ function runsInChild(code: string, space: string) {
   return { status, signal, stdout, stderr };
 }
 
-await t.test('100 workers are terminated while their engines run', { skip }, async (t) => {
-  const hosts = new TwoHosts('worker');
-  t.teardown(() => hosts.remove());
-  const other = startEngine(2, hosts.path(2));
-  t.teardown(() => other.stop(false));
-  for (let round = 0; round < 100; round++) {
-    const worker = new Worker(fastEngine, { workerData: { space: hosts.path(1) } });
-    await new Promise<void>((resolve, reject) => {
-      worker.once('message', () => resolve());
-      worker.once('error', reject);
-    });
-    await worker.terminate();
-  }
-  t.equal((await other.snapshot()).peers.length, 1, 'the engine of this thread lives on');
-});
+await t.test(
+  '100 workers are terminated while their engines run',
+  { skip, timeout: 100_000 },
+  async (t) => {
+    const hosts = new TwoHosts('worker');
+    t.teardown(() => hosts.remove());
+    const other = startEngine(2, hosts.path(2));
+    t.teardown(() => other.stop(false));
+    for (let round = 0; round < 100; round++) {
+      const worker = new Worker(fastEngine, { workerData: { space: hosts.path(1) } });
+      await new Promise<void>((resolve, reject) => {
+        worker.once('message', () => resolve());
+        worker.once('error', reject);
+      });
+      await worker.terminate();
+    }
+    t.equal((await other.snapshot()).peers.length, 1, 'the engine of this thread lives on');
+  },
+);
 
 await t.test('processes with a running engine end well', { skip }, async (t) => {
   const hosts = new TwoHosts('exit');
