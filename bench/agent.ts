@@ -1,14 +1,14 @@
-// The native agent (native/agent.cc) as an object: cuts, watches, streams, one command at a time. All instants are
-// microseconds on CLOCK_MONOTONIC here.
-import { type ChildProcess, spawn } from 'node:child_process';
+// The native agent (native/agent.cc) as an object: cuts, watches, streams, one command at a
+// time. All instants are microseconds on CLOCK_MONOTONIC here.
 import { join } from 'node:path';
-import { eachLine } from '../test/lab/records.js';
+import { Child } from './child.js';
 import type { Summary } from './statistics.js';
 
 /** Where bench/bench.mjs built the native programs. */
 export function nativeProgram(name: string): string {
   const directory = process.env.FAILD_BENCH_BUILD;
-  if (directory === undefined) throw new Error('start the bench by `npm run bench`');
+  if (directory === undefined)
+    throw new Error('FAILD_BENCH_BUILD is not set: start the bench by `npm run bench`');
   return join(directory, name);
 }
 
@@ -89,41 +89,26 @@ const span = ([from, to]: Row): Span => [us(from), us(to)];
 const instant = ([at, value]: Row) => ({ atUs: us(at), interface: value ?? 0 });
 
 export class Agent {
-  private readonly waiting: ((line: string) => void)[] = [];
-  private complaint = '';
-  realtime = false;
-
-  private constructor(private readonly child: ChildProcess) {
-    if (!child.stdout || !child.stderr) throw new Error('the agent has no output');
-    eachLine(child.stdout, (line) => this.waiting.shift()?.(line));
-    child.stderr.on('data', (text) => {
-      this.complaint += text;
-    });
-    child.once('close', () => {
-      for (const answer of this.waiting.splice(0)) {
-        answer(JSON.stringify({ error: `the agent ended: ${this.complaint}` }));
-      }
-    });
-  }
+  private constructor(
+    private readonly child: Child,
+    readonly realtime: boolean,
+  ) {}
 
   static async start(): Promise<Agent> {
-    const agent = new Agent(spawn(nativeProgram('faild-bench-agent'), { stdio: 'pipe' }));
-    const hello = await agent.answer<{ realtime: number }>();
-    agent.realtime = hello.realtime === 1;
-    return agent;
+    const program = nativeProgram('faild-bench-agent');
+    const { child, hello } = await Child.start<{ realtime: number }>('bench agent', [program]);
+    return new Agent(child, hello.realtime === 1);
   }
 
-  async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.once('close', resolve));
-    this.child.stdin?.end();
-    await ended;
+  stop(): Promise<void> {
+    return this.child.stop();
   }
 
   addPort(netns: string, port: string, lan: number): Promise<unknown> {
-    return this.ask('port', netns, port, lan);
+    return this.child.ask('port', netns, port, lan);
   }
   addWatch(name: string, netns: string, address: string): Promise<unknown> {
-    return this.ask('watch', name, netns, address);
+    return this.child.ask('watch', name, netns, address);
   }
   addStream(
     name: string,
@@ -131,20 +116,20 @@ export class Agent {
     to: { netns: string; address: string },
     port: number,
   ): Promise<unknown> {
-    return this.ask('stream', name, from.netns, from.address, to.netns, to.address, port);
+    return this.child.ask('stream', name, from.netns, from.address, to.netns, to.address, port);
   }
   /** A packet of each stream every `periodUs`; 0 rests. */
   pace(periodUs: number): Promise<unknown> {
-    return this.ask('pace', periodUs * 1000);
+    return this.child.ask('pace', periodUs * 1000);
   }
   watchStalls(periodUs: number): Promise<unknown> {
-    return this.ask('stalls', periodUs * 1000);
+    return this.child.ask('stalls', periodUs * 1000);
   }
 
   async trial(order: TrialOrder): Promise<Trial> {
     const { netns, cell, drop, waitUs, holdUs, settleUs } = order;
     const times = [waitUs, holdUs, settleUs].map(Math.round);
-    const raw = await this.ask<{ cut: Row; heal: Row; end: number }>(
+    const raw = await this.child.ask<{ cut: Row; heal: Row; end: number }>(
       'trial',
       netns,
       cell,
@@ -156,13 +141,13 @@ export class Agent {
 
   /** Changes a route itself: when each change was asked for and when it was acknowledged. */
   async probe(netns: string, address: string, port: string, count: number): Promise<Span[]> {
-    const raw = await this.ask<{ changes: Row[] }>('probe', netns, address, port, count);
+    const raw = await this.child.ask<{ changes: Row[] }>('probe', netns, address, port, count);
     return raw.changes.map(span);
   }
 
   /** Everything that was seen since the last report. */
   async report(): Promise<AgentReport> {
-    const raw = await this.ask<RawReport>('report');
+    const raw = await this.child.ask<RawReport>('report');
     const { pacing, refused, ...streams } = raw.streams;
     return {
       atUs: us(raw.at),
@@ -180,19 +165,6 @@ export class Agent {
       })),
       latenessUs: (raw.stalls?.cores ?? []).map(readSummary),
     };
-  }
-
-  private async ask<T>(...words: (string | number)[]): Promise<T> {
-    const answer = this.answer<T>();
-    this.child.stdin?.write(`${words.join(' ')}\n`);
-    return answer;
-  }
-
-  private async answer<T>(): Promise<T> {
-    const line = await new Promise<string>((resolve) => this.waiting.push(resolve));
-    const value = JSON.parse(line) as T & { error?: string };
-    if (value.error !== undefined) throw new Error(`bench agent: ${value.error}`);
-    return value;
   }
 }
 

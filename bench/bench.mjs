@@ -1,4 +1,4 @@
-// `npm run bench`: makes the checkout ready, builds the bench's native programs, then runs bench/run.ts.
+// `npm run bench`: makes the checkout ready, builds the native programs, then runs bench/run.ts.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { must, root, say } from '../scripts/run.mjs';

@@ -1,5 +1,5 @@
-// A series of silent cuts, and what the observer saw of each: the heart of the bench. Knows nothing of faild: whoever
-// changes the hosts' routes is judged by the same instants.
+// A series of silent cuts, and what the observer saw of each: the heart of the bench. Knows
+// nothing of faild: whoever changes the hosts' routes is judged by the same instants.
 import type { AgentReport, Loss, Stall, Streamed, Trial } from './agent.js';
 import type { BenchLab, CutTarget } from './lab.js';
 import { random } from './statistics.js';
@@ -24,7 +24,7 @@ export interface End {
   otherMoves: number;
 }
 export interface StreamCut {
-  /** Longest silence that began or ended during the cut. */
+  /** Longest silence between the cut and the route changes (without one: the heal). */
   gapUs: number;
   /** Packets sent after the heal that never arrived, and that arrived out of order. */
   lostAtSwitchback: number;
@@ -44,7 +44,8 @@ export async function cutSeries(lab: BenchLab, order: SeriesOrder): Promise<CutR
     await order.before?.();
     await lab.agent.report(); // what happened up to here is nobody's cut
     const trial = await lab.cut(order.target, {
-      waitUs: 20_000 + next() * 10 * order.intervalUs, // long enough for this program to sleep again
+      // Long enough for this program to sleep again.
+      waitUs: 20_000 + next() * 10 * order.intervalUs,
       holdUs: order.holdUs,
       settleUs: order.settleUs,
     });
@@ -55,10 +56,14 @@ export async function cutSeries(lab: BenchLab, order: SeriesOrder): Promise<CutR
 
 export function judge(trial: Trial, report: AgentReport): CutResult {
   const ends = mapEntries(report.watches, ({ moves }) => judgeEnd(trial, moves));
-  const streams = mapEntries(report.streams, (stream) => judgeStream(trial, stream));
-  const slowest = Math.max(0, ...Object.values(ends).map((end) => end.cutToMovedUs ?? 0));
-  const until = trial.cutUs[0] + slowest;
-  return { ends, streams, stallUs: worstStall(report.stalls, trial.cutUs[0], until) };
+  const moved = Object.values(ends).map((end) => end.cutToMovedUs);
+  const cutUs = trial.cutUs[0];
+  const untilUs = moved.includes(null) ? trial.healUs[0] : cutUs + Math.max(...(moved as number[]));
+  return {
+    ends,
+    streams: mapEntries(report.streams, (stream) => judgeStream(trial, stream, untilUs)),
+    stallUs: worstStall(report.stalls, cutUs, untilUs),
+  };
 }
 
 function judgeEnd(trial: Trial, moves: { atUs: number; interface: number }[]): End {
@@ -66,7 +71,8 @@ function judgeEnd(trial: Trial, moves: { atUs: number; interface: number }[]): E
   const [cutUs, healUs] = [trial.cutUs[0], trial.healUs[0]];
   const away = moves.find((move) => move.atUs >= cutUs && move.interface !== home);
   const back = moves.find((move) => move.atUs >= healUs && move.interface === home);
-  const expected = 1 + (away ? 1 : 0) + (back ? 1 : 0); // the first row is where it stood at the start
+  // The first row is where it stood at the start.
+  const expected = 1 + (away ? 1 : 0) + (back ? 1 : 0);
   return {
     cutToMovedUs: away && away.atUs < healUs ? away.atUs - cutUs : null,
     healToReturnedUs: back ? back.atUs - healUs : null,
@@ -74,8 +80,8 @@ function judgeEnd(trial: Trial, moves: { atUs: number; interface: number }[]): E
   };
 }
 
-function judgeStream(trial: Trial, stream: Streamed): StreamCut {
-  const during = stream.gaps.filter(([from, to]) => to > trial.cutUs[0] && from < trial.healUs[0]);
+function judgeStream(trial: Trial, stream: Streamed, untilUs: number): StreamCut {
+  const during = stream.gaps.filter(([from, to]) => to > trial.cutUs[0] && from < untilUs);
   const healed = stream.losses.filter((loss) => loss.sentBeforeUs >= trial.healUs[0]);
   const late = stream.late.filter((packet) => healed.some((loss) => covers(loss, packet.sequence)));
   const missing = healed.reduce((sum, loss) => sum + loss.count, 0);

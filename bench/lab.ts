@@ -1,5 +1,6 @@
-// The bench's lab: the test lab's hosts and switches (test/lab/topology.ts), with the agent's cutter on every switch
-// port, a route watch on each measured host, and a stream each way between hosts 1 and 2.
+// The bench's lab: the test lab's hosts and switches (test/lab/topology.ts), with the agent's
+// cutter on every switch port, a route watch on each measured host, and a stream each way
+// between hosts 1 and 2.
 //
 //     host1 == stream h1 -> h2, on LAN A's addresses ==> host2
 //           <== stream h2 -> h1 ======================
@@ -9,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type LanLetter, portOf, Topology } from '../test/lab/topology.js';
 import { Agent, type AgentReport, kDrop, type Trial } from './agent.js';
 
-/** 100 us apart, as the issue asks; the stall watchers are three times finer than the stalls they look for. */
+/** What an application with a packet every 100 us would see. */
 export const kStreamPeriodUs = 100;
+/** Three times finer than the stalls that are looked for. */
 export const kStallPeriodUs = 150;
 
 const kPrefix = 'bench';
@@ -41,7 +43,7 @@ export class BenchLab {
     return new BenchLab(topology, agent);
   }
 
-  /** Watches, on hosts 1 and 2, where packets for the other's address on LAN A go; adds the streams between them. */
+  /** Watches where hosts 1 and 2 send for each other's address on LAN A; adds the streams. */
   async watchPair(): Promise<void> {
     for (const [own, other] of [[1, 2] as const, [2, 1] as const]) {
       const here = this.topology.host(own);

@@ -1,5 +1,5 @@
-// From results to words: a table on the terminal after each scenario, and docs/benchmarks.md from the kept results. No
-// figure on that page is typed by hand.
+// From results to words: a table on the terminal after each scenario, and docs/benchmarks.md
+// from the kept results. No figure on that page is typed by hand.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Machine } from './machine.js';
@@ -60,18 +60,20 @@ function renderPage(kept: Kept[]): string {
 
 const kIntroduction = `# Benchmarks
 
-Made by \`npm run bench\` from the raw figures in \`bench/results/\`; edit the bench, not this page. Hosts are network
-namespaces with real faild processes, LANs are bridges. The observer stands outside the hosts and does not read the
-daemons' logs unless a line says so. All instants are of one CLOCK_MONOTONIC. Each figure is one that was measured
-(nearest rank).
+Made by \`npm run bench\` from the raw figures in \`bench/results/\`; edit the bench,
+not this page. Hosts are network namespaces with real faild processes, LANs are bridges. The
+observer stands outside the hosts and does not read the daemons' logs unless a line says so. All
+instants are of one CLOCK_MONOTONIC. Each figure is one that was measured (nearest rank).
 `;
 
 function machines(kept: Kept[]): string[] {
-  const lines = kept.map(
-    ({ machine: m }) =>
-      `Machine: ${m.cores} cores (${m.processor}), ${m.memoryGb} GB, Linux ${m.kernel}, Node ${m.node}; SCHED_FIFO ${m.realtime ? 'granted' : 'refused'}.`,
-  );
-  return [...new Set(lines)];
+  const describe = ({ machine }: Kept) => {
+    const { cores, processor, memoryGb, kernel, node, realtime } = machine;
+    const fifo = realtime ? 'granted' : 'refused';
+    const system = `Linux ${kernel}, Node ${node}; SCHED_FIFO ${fifo}`;
+    return `Machine: ${cores} cores (${processor}), ${memoryGb} GB, ${system}.`;
+  };
+  return [...new Set(kept.map(describe))];
 }
 
 /** Writes the page from every scenario's kept result. */

@@ -1,7 +1,9 @@
-// The bench: `npm run bench`, `npm run bench -- --quick`, `npm run bench -- --only failover-1ms,quiet-idle`.
+// The bench: `npm run bench`, `npm run bench -- --quick`, `npm run bench -- --only
+// failover-1ms,quiet-idle`.
 //
-// Runs the scenarios one after the other, prints each one's table, keeps the raw figures in bench/results/ and has
-// docs/benchmarks.md made from them. Started by bench/bench.mjs, which builds what is missing.
+// Runs the scenarios one after the other, prints each one's table, keeps the raw figures in
+// bench/results/ and has docs/benchmarks.md made from them. Started by bench/bench.mjs, which
+// builds what is missing.
 import '../test/lab/in-arena.js';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

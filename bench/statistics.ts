@@ -1,5 +1,5 @@
-// What a bench says of a list of measurements: minimum, p50, p99, p99.9, maximum and count. The maximum is never left
-// out: percentiles hide the worst.
+// What a bench says of a list of measurements: minimum, p50, p99, p99.9, maximum and count. The
+// maximum is never left out: percentiles hide the worst.
 
 export interface Summary {
   count: number;

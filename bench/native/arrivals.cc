@@ -13,7 +13,7 @@ void Arrivals::add_row(std::vector<Row>& rows, Row row) {
 void Arrivals::add(const StreamPacket& packet, Nanoseconds arrived, uint32_t interface) {
   received_++;
   journey_.add(arrived - packet.sent);
-  if (started_ && arrived - last_arrived_ >= shortest_gap_) {
+  if (started_ && arrived - last_arrived_ >= kShortestGap) {
     add_row(gaps_, {{last_arrived_, arrived, 0, 0}});
   }
   if (interface != interface_) add_row(paths_, {{arrived, interface, 0, 0}});

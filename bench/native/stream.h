@@ -35,7 +35,6 @@ class Arrivals {
   // [[sequence, at]],
   //  "paths": [[at, interface]], "journey": {ns}}; a late packet takes itself off an earlier loss.
   void report(Json& json);
-  void set_gap(Nanoseconds shortest) { shortest_gap_ = shortest; }
 
  private:
   struct Row {
@@ -46,7 +45,7 @@ class Arrivals {
   static void report_rows(Json& json, const char* name, std::vector<Row>& rows, size_t columns);
   void note_order(const StreamPacket& packet, Nanoseconds arrived);
 
-  Nanoseconds shortest_gap_ = kMillisecond;
+  static constexpr Nanoseconds kShortestGap = 400 * kMicrosecond;  // of those that are noted
   bool started_ = false;
   uint32_t next_ = 0;
   uint32_t interface_ = 0;

@@ -1,5 +1,5 @@
-// A silent cut in the middle of LAN A at random phase, many times: how long until the kernels at both ends send by
-// LAN B, what a stream notices, and how it returns after the heal.
+// A silent cut in the middle of LAN A at random phase, many times: how long until the kernels at
+// both ends send by LAN B, what a stream notices, and how it returns after the heal.
 import { type CutResult, cutSeries } from '../cuts.js';
 import { beginMeasuring, endMeasuring, withPair } from '../pair.js';
 import type { Bar, Figure, Scale, ScenarioResult } from '../scenario.js';
@@ -50,8 +50,9 @@ export function failover(order: FailoverOrder, scale: Scale): Promise<ScenarioRe
       name: order.name,
       title: order.title,
       method: [
-        `Two hosts with \`-r -t ${intervalUs / 1e6} -f ${failAfter} -s ${restoreAfter}\`; all of LAN A is cut for 200 ms, then healed.`,
-        'Route changed: the first instant at which the kernel, asked after a route or rule notification, sends by LAN B.',
+        `Two hosts with \`-r -t ${intervalUs / 1e6} -f ${failAfter} -s ${restoreAfter}\`;`,
+        'all of LAN A is cut for 200 ms, then healed. Route changed: the first instant at which the',
+        'kernel, asked after a route or rule notification, sends by LAN B.',
       ],
       figures: cutFigures(cuts, order.bars),
       notes: cutNotes(cuts),
@@ -98,11 +99,16 @@ export function cutNotes(cuts: readonly CutResult[]): string[] {
   const ends = cuts.flatMap((cut) => Object.values(cut.ends));
   const streams = cuts.flatMap((cut) => Object.values(cut.streams));
   const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+  const stuck = ends.filter((end) => end.cutToMovedUs === null).length;
+  const away = ends.filter((end) => end.healToReturnedUs === null).length;
+  const lost = total(streams.map((stream) => stream.lostAtSwitchback));
+  const late = total(streams.map((stream) => stream.lateAtSwitchback));
   const stalls = cuts.flatMap((cut) => (cut.stallUs === null ? [] : [cut.stallUs / 1000]));
+  const longest = stalls.length === 0 ? '' : ` (longest ${Math.max(...stalls).toFixed(1)} ms)`;
   return [
-    `Ends that never failed over: ${ends.filter((end) => end.cutToMovedUs === null).length} of ${ends.length}; that never switched back: ${ends.filter((end) => end.healToReturnedUs === null).length}.`,
+    `Of ${ends.length} ends ${stuck} never failed over, ${away} never switched back.`,
     `Route changes beside those: ${total(ends.map((end) => end.otherMoves))}.`,
-    `Packets lost at switchback: ${total(streams.map((s) => s.lostAtSwitchback))}; out of order: ${total(streams.map((s) => s.lateAtSwitchback))}.`,
-    `Cuts during which the machine itself stalled for more than 0.5 ms: ${stalls.length}${stalls.length ? ` (longest ${Math.max(...stalls).toFixed(1)} ms)` : ''}.`,
+    `Packets lost at switchback: ${lost}; out of order: ${late}.`,
+    `Cuts during which the machine itself stalled for more than 0.5 ms: ${stalls.length}${longest}.`,
   ];
 }

@@ -1,8 +1,11 @@
 // The scenarios, in the order in which they run and stand on the page.
 import type { Scenario } from '../scenario.js';
+import { blocked } from './blocked.js';
+import { cost } from './cost.js';
 import { failover, kFifthOfIt, kMillisecond } from './failover.js';
 import { instruments } from './instruments.js';
 import { quiet } from './quiet.js';
+import { thousand } from './thousand.js';
 
 export const scenarios: Scenario[] = [
   { name: 'instruments', run: instruments },
@@ -10,4 +13,7 @@ export const scenarios: Scenario[] = [
   { name: kFifthOfIt.name, run: (scale) => failover(kFifthOfIt, scale) },
   { name: 'quiet-idle', run: (scale) => quiet('quiet-idle', scale) },
   { name: 'quiet-busy', run: (scale) => quiet('quiet-busy', scale) },
+  { name: 'blocked', run: blocked },
+  { name: 'thousand-peers', run: thousand },
+  { name: 'cost', run: cost },
 ];

@@ -1,6 +1,7 @@
 // Proves the instruments before anything is measured with them; no daemon runs here.
 //
-// - The cut's instant: streams 8 us apart show the last packet that still passed and the first one after the heal.
+// - The cut's instant: streams 8 us apart show the last packet that passed and the first one after
+//   the heal.
 // - The gap: with nobody failing over, a stream's gap is the cut itself.
 // - The route watch: it sees route changes that the agent makes itself.
 // - Pacing and stall watchers: how late their own wake-ups are.
@@ -44,7 +45,7 @@ export async function instruments(scale: Scale): Promise<ScenarioResult> {
   }
 }
 
-/** Route change asked for -> seen by the watch. A change that is undone before the watch runs again is not seen. */
+/** Asked for -> seen by the watch, which misses a change that is undone before it runs again. */
 async function probeRoutes(lab: BenchLab, count: number): Promise<number[]> {
   const host = lab.topology.host(1);
   await lab.agent.addWatch('probe', host.netns, kProbeAddress);
@@ -124,9 +125,12 @@ function describe(raw: Raw, others: Figure[], note: string): ScenarioResult {
     name: 'instruments',
     title: 'The instruments',
     method: [
-      'No daemon runs. A cut is one store into memory that a BPF program on the switches’ ports reads; its instant lies between two readings of the clock.',
-      `Streams ${kFinePeriodUs} us apart show when it takes effect: the last packet that passed was sent before the cut (negative), the first one after the heal was sent after it.`,
-      `With nobody failing over, the gap of a stream ${kStreamPeriodUs} us apart is the cut plus up to two periods.`,
+      'No daemon runs. A cut is one store into memory that a BPF program on the switches’ ports',
+      'reads; its instant lies between two readings of the clock.',
+      `Streams ${kFinePeriodUs} us apart show when it takes effect: the last packet that passed was`,
+      'sent before the cut (negative), the first one after the heal was sent after it.',
+      `With nobody failing over, the gap of a stream ${kStreamPeriodUs} us apart is the cut plus`,
+      'up to two periods.',
       'The route watch is held against route changes that the agent makes itself.',
     ],
     figures: [

@@ -1,5 +1,5 @@
-// Nothing is cut, and nothing may happen: false `down`s in a minute, idle, with every core kept busy by other
-// processes, and with the daemons' own JavaScript blocked for 2 s at a time.
+// Nothing is cut, and nothing may happen: false `down`s in a minute, idle, with every core kept
+// busy by other processes, and with the daemons' own JavaScript blocked for 2 s at a time.
 //
 // A false down that coincides with a stall of the machine is counted apart, and shown.
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -33,7 +33,8 @@ export async function quiet(
     name,
     title: busy ? 'Nothing cut, every core busy' : 'Nothing cut, idle',
     method: [
-      `Two hosts at \`-t 0.001 -f 3\` for ${seconds} s${busy ? ', with a busy loop a core at ordinary priority' : ''}. Every move of a route is a false one.`,
+      `Two hosts at \`-t 0.001 -f 3\` for ${seconds} s${busy ? ', a busy loop a core beside them' : ''}.`,
+      'Every move of a route is a false one.',
     ],
     figures: [],
     notes: quietNotes(seen),
@@ -71,9 +72,10 @@ export function countMoves(report: AgentReport, seconds: number): Quiet {
 }
 
 export function quietNotes(seen: Quiet): string[] {
-  const { falseMoves, whileStalled, stalls, longestStallUs, seconds } = seen;
+  const { falseMoves, whileStalled, stalls, seconds } = seen;
+  const longest = (seen.longestStallUs / 1000).toFixed(1);
   return [
-    `Moves of a route in ${seconds} s: ${falseMoves - whileStalled}, and ${whileStalled} within 5 ms of a stall of the machine.`,
-    `Stalls of the machine over 0.5 ms, all cores: ${stalls}; the longest ${(longestStallUs / 1000).toFixed(1)} ms.`,
+    `Moves of a route in ${seconds} s: ${falseMoves - whileStalled}, and ${whileStalled} within 5 ms of a stall.`,
+    `Stalls of the machine over 0.5 ms, all cores: ${stalls}; the longest ${longest} ms.`,
   ];
 }
