@@ -45,13 +45,10 @@ export async function routes(host: Host, family?: Family): Promise<Route[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** faild's own rules. */
+/** faild's own rules. Filtered here: `ip rule show protocol N` lists the kernel's own as well. */
 export async function rules(host: Host, family?: Family): Promise<Rule[]> {
-  const filter = ['protocol', kRouteProtocol];
-  const found = families(family).map((f) =>
-    ask<Rule>(host, `-${f}`, '-N', 'rule', 'show', ...filter),
-  );
-  return (await Promise.all(found)).flat();
+  const found = families(family).map((f) => ask<Rule>(host, `-${f}`, '-N', 'rule', 'show'));
+  return (await Promise.all(found)).flat().filter(({ protocol }) => protocol === kRouteProtocol);
 }
 
 /** The neighbour entries that faild keeps. */
