@@ -105,6 +105,22 @@ void Engine::Impl::begin(Instant now) {
   next_send_ = std::max(next_send_, now);
 }
 
+// The attention clock has been set back, after what waited in the sockets was read by the old one:
+// a time in its future would make us deaf to the path's next failure for as long. And whoever found
+// no fresh alternate then may find one now.
+void Engine::Impl::stand_still(Instant at) {
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    for (size_t i = 0; i < lans_.size(); i++) {
+      const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+      Path& path = paths_[slot];
+      if (!path.heard_at || *path.heard_at <= at) continue;
+      path.heard_at = at;
+      arm(slot);
+    }
+    if (peers_[peer].waiting) mark_dirty(peer);
+  }
+}
+
 // Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock
 // stands still for the time since we last looked, not just for the lateness: a stall that began
 // between two ticks shows only its end.
@@ -112,6 +128,7 @@ void Engine::Impl::notice_stall(Instant now, Effects& effects) {
   const Duration late = now - poll_at();
   if (late <= std::max(kLatenessFloor, shortest_ / 4)) return;
   shift_ += now - last_deadline_;
+  stand_still(attention(now));
   counters_.stalls++;
   counters_.late_total += late;
   counters_.late_max = std::max(counters_.late_max, late);

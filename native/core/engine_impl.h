@@ -97,6 +97,7 @@ class Engine::Impl {
   [[nodiscard]] Instant attention(Instant now) const { return now - shift_; }
   void begin(Instant now);
   void notice_stall(Instant now, Effects& effects);
+  void stand_still(Instant at);
   void arm(uint32_t slot);
   [[nodiscard]] std::optional<Instant> path_deadline(const Path& path) const;
   void fire_deadlines(Instant now, Effects& effects);
