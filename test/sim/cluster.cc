@@ -20,7 +20,8 @@ constexpr Duration kRouteLatency = Duration::us(20);
 
 }  // namespace
 
-// --- kernel ----------------------------------------------------------------------------------------------------------
+// --- kernel
+// ----------------------------------------------------------------------------------------------------------
 
 int Kernel::check(const RouteOp& op) const {
   if (op.kind == RouteOp::Kind::kNeighbour) return 0;
@@ -37,30 +38,34 @@ bool Kernel::remove(const RouteKey& key) {
 void Kernel::carry_out(const RouteOp& op) {
   if (op.kind == RouteOp::Kind::kNeighbour) return;
   changes++;
+  const bool set = op.kind == RouteOp::Kind::kSet;
+  const auto old = std::find_if(entries_.begin(), entries_.end(),
+                                [&](const KernelEntry& e) { return e.key == op.key; });
+  if (set ? old != entries_.end() && old->target == op.target : old == entries_.end()) redundant++;
   (void)remove(op.key);
-  if (op.kind == RouteOp::Kind::kSet) entries_.push_back({op.key, op.target, op.priority});
+  if (set) entries_.push_back({op.key, op.target, op.priority});
 }
 
+// Rules in the order of their preference; the first table with a route for the destination wins.
 std::optional<uint32_t> Kernel::way_to(const IpAddress& destination) const {
-  // Rules in the order of their preference; the first table with a route for the destination wins.
-  std::vector<const KernelEntry*> rules;
-  for (const KernelEntry& e : entries_) {
-    const bool everything = e.key.destination.length == 0 &&
-                            e.key.destination.address.family == destination.family;
-    const bool matches = everything || e.key.destination.contains(destination);
-    if (e.key.kind == RouteKey::Kind::kRule && matches) rules.push_back(&e);
-  }
-  std::sort(rules.begin(), rules.end(),
-            [](const auto* a, const auto* b) { return a->priority < b->priority; });
-  for (const KernelEntry* rule : rules) {
-    for (const KernelEntry& e : entries_) {
-      if (e.key.kind == RouteKey::Kind::kRoute && e.key.table == rule->key.table &&
-          e.key.destination == Prefix::host(destination)) {
-        return e.target.out_ifindex;
-      }
+  const auto leads = [&](const KernelEntry& rule, uint32_t table) {
+    if (rule.key.kind != RouteKey::Kind::kRule || rule.key.table != table) return false;
+    const Prefix& to = rule.key.destination;
+    return to.length == 0 ? to.address.family == destination.family : to.contains(destination);
+  };
+  const KernelEntry* best = nullptr;
+  uint32_t best_priority = UINT32_MAX;
+  for (const KernelEntry& route : entries_) {
+    if (route.key.kind != RouteKey::Kind::kRoute) continue;
+    if (route.key.destination.address != destination) continue;
+    for (const KernelEntry& rule : entries_) {
+      if (!leads(rule, route.key.table) || rule.priority >= best_priority) continue;
+      best = &route;
+      best_priority = rule.priority;
     }
   }
-  return std::nullopt;
+  if (best == nullptr) return std::nullopt;
+  return best->target.out_ifindex;
 }
 
 void Kernel::dump(Instant now, Engine& engine) const {
@@ -68,7 +73,8 @@ void Kernel::dump(Instant now, Engine& engine) const {
   for (const KernelEntry& e : entries_) engine.on_resync_entry(now, e);
 }
 
-// --- cluster ---------------------------------------------------------------------------------------------------------
+// --- cluster
+// ---------------------------------------------------------------------------------------------------------
 
 Cluster::Cluster(uint64_t seed, size_t lans, const std::vector<HostOptions>& hosts)
     : lans_(lans),
@@ -141,9 +147,13 @@ void Cluster::start(size_t i) {
 
 void Cluster::kill(size_t i) {
   hosts_[i].engine.reset();
+  hosts_[i].answers.clear();
+  hosts_[i].stopping = false;
+  hosts_[i].stalled_until = now_;
 }
 
 void Cluster::stop(size_t i) {
+  hosts_[i].stopping = true;
   Command command;
   command.kind = Command::Kind::kBye;
   for (int times = 0; times < 3; times++) {
@@ -157,31 +167,48 @@ void Cluster::stop(size_t i) {
 
 void Cluster::stall(size_t i, Duration time) { hosts_[i].stalled_until = now_ + time; }
 
+void Cluster::carrier(size_t lan, size_t i, bool present) {
+  const LinkChange change{LanIndex{static_cast<uint8_t>(lan)}, present};
+  if (!hosts_[i].engine) return;
+  step(i, [&](Engine& engine, Effects& effects) { engine.on_link(now_, change, effects); });
+}
+
+void Cluster::resync(size_t i) {
+  hosts_[i].kernel.dump(now_, *hosts_[i].engine);
+  step(i, [&](Engine& engine, Effects& effects) { engine.on_resync_end(now_, effects); });
+}
+
 // One input to one engine, its effects carried out.
 void Cluster::step(size_t i, const std::function<void(Engine&, Effects&)>& input) {
   effects_->clear();
   input(*hosts_[i].engine, *effects_);
   carry_out(i);
+  const bool resync_asked = effects_->resync;
   if (after_step && hosts_[i].engine) after_step(i);
+  if (resync_asked) resync(i);
 }
 
+// The kernel obeys at once; its answers arrive a little later, in order.
 void Cluster::carry_out(size_t i) {
   Host& host = hosts_[i];
-  const std::vector<RouteOp> ops(effects_->route_ops.begin(), effects_->route_ops.end());
+  for (const RouteOp& op : effects_->route_ops) {
+    note(op.id ^ (uint64_t{op.key.table} << 32));
+    const int error = host.kernel.check(op);
+    if (error == 0) host.kernel.carry_out(op);
+    host.answers.push_back({now_ + kRouteLatency, RouteResult{op.id, error}});
+  }
   for (const SendPacket& packet : effects_->sends) send(i, packet);
   for (const Event& event : effects_->events) {
     note(static_cast<uint64_t>(event.kind) ^ event.host.value ^
          static_cast<uint64_t>(event.at.in_ns()) ^ (uint64_t{event.lan.value} << 56));
     host.events.push_back(event);
   }
-  for (const RouteOp& op : ops) {
-    note(op.id ^ (uint64_t{op.key.table} << 32));
-    const int error = host.kernel.check(op);
-    if (error == 0) host.kernel.carry_out(op);
-    effects_->clear();
-    host.engine->on_route_result(now_ + kRouteLatency, RouteResult{op.id, error}, *effects_);
-    carry_out(i);
-  }
+}
+
+void Cluster::answer(size_t i) {
+  const RouteResult result = hosts_[i].answers.front().result;
+  hosts_[i].answers.pop_front();
+  step(i, [&](Engine& e, Effects& effects) { e.on_route_result(now_, result, effects); });
 }
 
 void Cluster::send(size_t from, const SendPacket& packet) {
@@ -205,12 +232,11 @@ void Cluster::launch(size_t from, size_t to, size_t lan, const SendPacket& packe
   lost = 0;
   const uint32_t copies = random_.below(1000) < way.duplicate_per_mille ? 2 : 1;
   for (uint32_t copy = 0; copy < copies; copy++) {
-    const auto jitter = static_cast<int64_t>(
-        random_.below(static_cast<uint64_t>(way.jitter.in_ns()) + 1));
+    const auto jitter =
+        static_cast<int64_t>(random_.below(static_cast<uint64_t>(way.jitter.in_ns()) + 1));
     const auto payload = packet.payload();
     const Instant at = now_ + way.delay + Duration::ns(jitter);
-    flights_.push(Flight{at, at, order_++, to, lan, from,
-                         {payload.begin(), payload.end()}});
+    flights_.push(Flight{at, at, order_++, to, lan, from, {payload.begin(), payload.end()}});
   }
 }
 
@@ -235,10 +261,15 @@ void Cluster::arrive(const Flight& flight) {
 }
 
 Instant Cluster::next_wake(size_t i) const {
-  return std::max(hosts_[i].engine->poll_at(), hosts_[i].stalled_until);
+  Instant at = hosts_[i].engine->poll_at();
+  if (!hosts_[i].answers.empty()) at = std::min(at, hosts_[i].answers.front().at);
+  return std::max(at, hosts_[i].stalled_until);
 }
 
+// The thread runs: it reads everything first, and judges then.
 void Cluster::wake(size_t i) {
+  while (!hosts_[i].answers.empty() && hosts_[i].answers.front().at <= now_) answer(i);
+  if (now_ < hosts_[i].engine->poll_at()) return;
   step(i, [&](Engine& engine, Effects& effects) { engine.on_deadline(now_, effects); });
 }
 
@@ -317,8 +348,8 @@ size_t Cluster::way(size_t from, size_t to, size_t lan) const {
 
 size_t Cluster::count(size_t i, EventKind kind) const {
   const auto& events = hosts_[i].events;
-  return static_cast<size_t>(std::count_if(
-      events.begin(), events.end(), [&](const Event& event) { return event.kind == kind; }));
+  return static_cast<size_t>(std::count_if(events.begin(), events.end(),
+                                           [&](const Event& event) { return event.kind == kind; }));
 }
 
 }  // namespace faild::sim

@@ -1,11 +1,13 @@
-// A whole cluster under virtual time: real Engines, LANs that lose, delay, duplicate and reorder, and a kernel that is
-// a map from destinations to routes. Everything is decided by one seed, so a failing run is replayed by its number.
+// A whole cluster under virtual time: real Engines, LANs that lose, delay, duplicate and reorder,
+// and a kernel that is a map from destinations to routes. Everything is decided by one seed, so a
+// failing run is replayed by its number.
 //
-// Used by the simulation tests. The clock jumps to the next event (a packet's arrival, an engine's poll_at, a fault of
-// the scenario): a minute of a cluster costs milliseconds.
+// Used by the simulation tests. The clock jumps to the next event (a packet's arrival, an engine's
+// poll_at, a fault of the scenario): a minute of a cluster costs milliseconds.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,14 +37,16 @@ class Kernel {
  public:
   void carry_out(const RouteOp& op);
   [[nodiscard]] int check(const RouteOp& op) const;  // errno that a real kernel would give
-  // The interface that a packet to `destination` leaves by; nullopt: as the main table says (the LAN's own).
+  // The interface that a packet to `destination` leaves by; nullopt: as the main table says (the
+  // LAN's own).
   [[nodiscard]] std::optional<uint32_t> way_to(const IpAddress& destination) const;
   void dump(Instant now, Engine& engine) const;
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<KernelEntry>& entries() const { return entries_; }
   bool remove(const RouteKey& key);
 
-  uint64_t changes = 0;  // operations on routes and rules carried out
+  uint64_t changes = 0;    // operations on routes and rules carried out
+  uint64_t redundant = 0;  // of these, the ones that changed nothing: nobody should ask for them
 
  private:
   std::vector<KernelEntry> entries_;
@@ -60,7 +64,13 @@ struct Host {
   uint64_t incarnation = 0;
   std::unique_ptr<Engine> engine;  // null while the daemon is not running
   Kernel kernel;
-  Instant stalled_until;           // its thread does not run before
+  Instant stalled_until;  // its thread does not run before
+  bool stopping = false;  // has said goodbye: judges nobody any more
+  struct Answer {
+    Instant at;
+    RouteResult result;
+  };
+  std::deque<Answer> answers;  // of the kernel, on their way to the engine
   std::vector<Event> events;
 };
 
@@ -72,6 +82,7 @@ class Cluster {
   void kill(size_t host);                  // SIGKILL: routes stay
   void stop(size_t host);                  // goodbye and clean-up
   void stall(size_t host, Duration time);  // its thread sleeps; packets wait in its sockets
+  void carrier(size_t lan, size_t host, bool present);  // the host's own interface; cuts nothing
   Link& link(size_t lan, size_t from, size_t to);
   void cut_lan(size_t lan, bool cut);
   void cut_host(size_t lan, size_t host, bool cut, bool outgoing = true, bool incoming = true);
@@ -79,7 +90,8 @@ class Cluster {
 
   void run(Duration time);
   // Runs until `done`, at most `limit`; returns how long it took, or nothing.
-  [[nodiscard]] std::optional<Duration> run_until(const std::function<bool()>& done, Duration limit);
+  [[nodiscard]] std::optional<Duration> run_until(const std::function<bool()>& done,
+                                                  Duration limit);
 
   [[nodiscard]] Instant now() const { return now_; }
   [[nodiscard]] Host& host(size_t i) { return hosts_[i]; }
@@ -90,6 +102,9 @@ class Cluster {
   [[nodiscard]] size_t way(size_t from, size_t to, size_t lan) const;
   [[nodiscard]] size_t count(size_t host, EventKind kind) const;
   [[nodiscard]] uint64_t trace() const { return trace_; }  // a hash of everything that happened
+  // One input to one engine; its effects are carried out.
+  void step(size_t host, const std::function<void(Engine&, Effects&)>& input);
+  void resync(size_t host);
   // Called after every step of every engine.
   std::function<void(size_t host)> after_step;
 
@@ -99,14 +114,15 @@ class Cluster {
 
  private:
   struct Flight {
-    Instant at, stamped;  // the kernel's stamp; later than it when the receiver's thread was stalled
+    Instant at,
+        stamped;  // the kernel's stamp; later than it when the receiver's thread was stalled
     uint64_t order;
     size_t to, lan, from;
     std::vector<uint8_t> bytes;
     bool operator<(const Flight& o) const { return at != o.at ? at > o.at : order > o.order; }
   };
-  void step(size_t host, const std::function<void(Engine&, Effects&)>& input);
   void carry_out(size_t host);
+  void answer(size_t host);
   void send(size_t from, const SendPacket& packet);
   void launch(size_t from, size_t to, size_t lan, const SendPacket& packet);
   void arrive(const Flight& flight);

@@ -1,4 +1,5 @@
-// The stories that faild exists for, told under virtual time: a LAN dies, a link dies, a direction dies; and heals.
+// The stories that faild exists for, told under virtual time: a LAN dies, a link dies, a direction
+// dies; and heals.
 #include <doctest/doctest.h>
 
 #include "cluster.h"
@@ -39,7 +40,8 @@ TEST_CASE("a pair meets, and LAN A's death moves the traffic to B within the det
   CHECK(*moved <= kInterval * 3 + Duration::us(800));
   CHECK(*moved >= kInterval * 2);
   cluster.cut_lan(0, false);
-  const auto healed = cluster.run_until([&] { return all_on(cluster, 0, 0); }, Duration::seconds(1));
+  const auto healed =
+      cluster.run_until([&] { return all_on(cluster, 0, 0); }, Duration::seconds(1));
   REQUIRE(healed);
   CHECK(*healed <= kInterval * 10 + kInterval * 6);
 }
@@ -57,7 +59,8 @@ TEST_CASE("LAN A dies under five hosts: one rule a host, no exceptions") {
   cluster.cut_lan(0, false);
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
   cluster.run(Duration::ms(200));
-  for (size_t i = 0; i < cluster.size(); i++) CHECK(cluster.count(i, EventKind::kLanSwitchback) == 1);
+  for (size_t i = 0; i < cluster.size(); i++)
+    CHECK(cluster.count(i, EventKind::kLanSwitchback) == 1);
   CHECK(all_on(cluster, 0, 0));
 }
 
@@ -132,7 +135,8 @@ TEST_CASE("a crash and restart is no flap") {
   for (size_t i = 0; i < 3; i++) CHECK(cluster.count(i, EventKind::kFailover) == 0);
 }
 
-TEST_CASE("a crash while failed over: the routes stay, are adopted, and return when the LAN heals") {
+TEST_CASE(
+    "a crash while failed over: the routes stay, are adopted, and return when the LAN heals") {
   Cluster cluster = started(8, 2, requestors(3));
   cluster.cut_lan(0, true);
   REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
@@ -205,7 +209,8 @@ TEST_CASE("a stall of our own thread blames nobody") {
     cluster.stall(0, Duration::ms(100 + i * 7));
     cluster.run(Duration::ms(500));
   }
-  // The others rightly say that they do not hear it; it must not say that of them, and nobody's traffic moves.
+  // The others rightly say that they do not hear it; it must not say that of them, and nobody's
+  // traffic moves.
   for (const Event& event : cluster.host(0).events) {
     if (event.kind == EventKind::kPathDown) CHECK(event.reason == Reason::kNotHeard);
   }
@@ -216,7 +221,9 @@ TEST_CASE("a stall of our own thread blames nobody") {
   }
 }
 
-TEST_CASE("three LANs: the next alternate is taken when the first dies too, and the last path is never withdrawn") {
+TEST_CASE(
+    "three LANs: the next alternate is taken when the first dies too, and the last path is never "
+    "withdrawn") {
   Cluster cluster = started(12, 3, requestors(3));
   cluster.cut_lan(0, true);
   REQUIRE(cluster.run_until([&] { return all_on(cluster, 0, 1); }, Duration::ms(100)));
