@@ -1,4 +1,5 @@
-// Containers that never allocate after construction. Overflow is the caller's to handle: push says false.
+// Containers that never allocate after construction. Overflow is the caller's to handle: push says
+// false.
 #pragma once
 
 #include <array>

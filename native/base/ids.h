@@ -22,7 +22,8 @@ struct Incarnation {
   constexpr auto operator<=>(const Incarnation&) const = default;
 };
 
-// A LAN by its place in the local configuration. Never on the wire: there a LAN is known by its prefix.
+// A LAN by its place in the local configuration. Never on the wire: there a LAN is known by its
+// prefix.
 struct LanIndex {
   uint8_t value = 0;
   constexpr auto operator<=>(const LanIndex&) const = default;

@@ -1,5 +1,5 @@
-// Every ceiling of faild in one place. What is counted here is bounded everywhere: a remote host can fill a table,
-// never grow it.
+// Every ceiling of faild in one place. What is counted here is bounded everywhere: a remote host
+// can fill a table, never grow it.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +8,23 @@
 namespace faild {
 
 // Shape of a cluster.
-inline constexpr size_t kMaxLans = 8;             // interfaces a host may watch
-inline constexpr size_t kMaxAddressesPerLan = 4;  // addresses a host announces for one LAN, both families together
-inline constexpr size_t kMaxPeers = 16384;        // the largest `max_peers` a configuration may ask for
-inline constexpr size_t kMaxNameBytes = 32;       // a host's display name on the wire
+inline constexpr size_t kMaxLans = 8;  // interfaces a host may watch
+// addresses a host announces for one LAN, both families together
+inline constexpr size_t kMaxAddressesPerLan = 4;
+// the largest `max_peers` a configuration may ask for
+inline constexpr size_t kMaxPeers = 16384;
+inline constexpr size_t kMaxNameBytes = 32;           // a host's display name on the wire
 inline constexpr size_t kMaxInterfaceNameBytes = 16;  // IFNAMSIZ, with the final NUL
 
-// A packet fits an Ethernet frame of 1500 bytes over IPv6 + UDP with room to spare: no fragment is ever sent or read.
+// A packet fits an Ethernet frame of 1500 bytes over IPv6 + UDP with room to spare: no fragment is
+// ever sent or read.
 inline constexpr size_t kMaxHeartbeatBytes = 1400;
 inline constexpr size_t kMaxFrameBytes = 1514;
-inline constexpr size_t kMaxMissing = 64;  // host ids in the missing list of one packet; a longer list rotates
+// host ids in the missing list of one packet; a longer list rotates
+inline constexpr size_t kMaxMissing = 64;
 
-// Work in one step of the engine. What is left over is done at the next step, which `poll_at` then places at once.
+// Work in one step of the engine. What is left over is done at the next step, which `poll_at` then
+// places at once.
 inline constexpr size_t kMaxSendsPerStep = 64;
 inline constexpr size_t kMaxRouteOpsPerStep = 256;
 inline constexpr size_t kMaxEventsPerStep = 256;

@@ -1,5 +1,5 @@
-// A seeded generator (SplitMix64, Steele, Lea and Flood 2014): enough for phases and jitter, the same on every machine.
-// Not for secrets.
+// A seeded generator (SplitMix64, Steele, Lea and Flood 2014): enough for phases and jitter, the
+// same on every machine. Not for secrets.
 #pragma once
 
 #include <cstdint>

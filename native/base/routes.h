@@ -1,5 +1,5 @@
-// What faild may have in the kernel, as values: routes in its own tables, rules that lead to them, neighbour entries.
-// The core speaks in these; wire/rtnetlink turns them into messages and back.
+// What faild may have in the kernel, as values: routes in its own tables, rules that lead to them,
+// neighbour entries. The core speaks in these; wire/rtnetlink turns them into messages and back.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +10,36 @@
 
 namespace faild {
 
-// faild's own route protocol number (rtnetlink: RTPROT_*). Outside every range in iproute2's rt_protos and FRR's 186-198.
+// faild's own route protocol number (rtnetlink: RTPROT_*). Outside every range in iproute2's
+// rt_protos and FRR's 186-198.
 inline constexpr uint8_t kRouteProtocol = 213;
 
-// Tables: one of exceptions (single peers), and one standby table a LAN. Numbers far from what people choose by hand.
+// Tables: one of exceptions (single peers), and one standby table a LAN. Numbers far from what
+// people choose by hand.
 inline constexpr uint32_t kExceptionsTable = 931100;
 inline constexpr uint32_t kFirstStandbyTable = 931101;  // + LanIndex
-// Rules: before every rule that people usually add (main is 32766), after local (0). Exceptions win over standby.
+// Rules: before every rule that people usually add (main is 32766), after local (0). Exceptions win
+// over standby.
 inline constexpr uint32_t kExceptionsPriority = 931;
 inline constexpr uint32_t kFirstStandbyPriority = 932;  // + LanIndex
 
-[[nodiscard]] constexpr uint32_t standby_table(LanIndex lan) { return kFirstStandbyTable + lan.value; }
-[[nodiscard]] constexpr uint32_t standby_priority(LanIndex lan) { return kFirstStandbyPriority + lan.value; }
+[[nodiscard]] constexpr uint32_t standby_table(LanIndex lan) {
+  return kFirstStandbyTable + lan.value;
+}
+[[nodiscard]] constexpr uint32_t standby_priority(LanIndex lan) {
+  return kFirstStandbyPriority + lan.value;
+}
 
 // Where packets for one destination go.
 struct RouteTarget {
-  uint32_t out_ifindex = 0;   // the alternate's interface
-  IpAddress gateway;          // the peer's address on the alternate; IPv6 link-local may serve IPv4 (RTA_VIA)
-  IpAddress source;           // our own address on the LAN that is left, so that flows keep their identity; may be kNone
-  // While traffic returns, both LANs serve: a multipath route that a strict rp_filter accepts from either side
-  // (fib_info_nh_uses_dev asks whether *any* next hop uses the device). Zero: the alternate alone.
+  uint32_t out_ifindex = 0;  // the alternate's interface
+  // the peer's address on the alternate; IPv6 link-local may serve IPv4 (RTA_VIA)
+  IpAddress gateway;
+  // our own address on the LAN that is left, so that flows keep their identity; may be kNone
+  IpAddress source;
+  // While traffic returns, both LANs serve: a multipath route that a strict rp_filter accepts from
+  // either side (fib_info_nh_uses_dev asks whether *any* next hop uses the device). Zero: the
+  // alternate alone.
   uint32_t also_direct_ifindex = 0;
   bool operator==(const RouteTarget&) const = default;
 };
@@ -45,12 +55,12 @@ struct RouteKey {
 // One thing for the kernel to do. The answer comes back as a RouteResult with the same id.
 struct RouteOp {
   enum class Kind : uint8_t { kSet, kRemove, kNeighbour } kind = Kind::kSet;
-  uint32_t id = 0;         // grows by one an operation
-  RouteKey key;            // kSet, kRemove
-  RouteTarget target;      // kSet of a route (and the metric below)
-  uint32_t priority = 0;   // route: its unique metric; rule: its preference
-  // kNeighbour: the address is at this MAC on that interface (reachable, learned by a protocol: never
-  // garbage-collected). A MAC of all zeros: the entry goes.
+  uint32_t id = 0;        // grows by one an operation
+  RouteKey key;           // kSet, kRemove
+  RouteTarget target;     // kSet of a route (and the metric below)
+  uint32_t priority = 0;  // route: its unique metric; rule: its preference
+  // kNeighbour: the address is at this MAC on that interface (reachable, learned by a protocol:
+  // never garbage-collected). A MAC of all zeros: the entry goes.
   IpAddress neighbour;
   MacAddress neighbour_mac;
   uint32_t neighbour_ifindex = 0;
@@ -64,7 +74,7 @@ struct RouteResult {
 // What a dump of our own tables says is in the kernel.
 struct KernelEntry {
   RouteKey key;
-  RouteTarget target;      // routes
+  RouteTarget target;  // routes
   uint32_t priority = 0;
 };
 

@@ -1,7 +1,8 @@
 // Time as two strong types. Nobody below io/ reads a clock: `now` is always a parameter.
 //
-// An Instant is a point on CLOCK_MONOTONIC (or on a simulator's virtual clock), a Duration the distance
-// between two. Both count nanoseconds in 64 bits: 292 years, so arithmetic never overflows in practice.
+// An Instant is a point on CLOCK_MONOTONIC (or on a simulator's virtual clock), a Duration the
+// distance between two. Both count nanoseconds in 64 bits: 292 years, so arithmetic never overflows
+// in practice.
 #pragma once
 
 #include <compare>

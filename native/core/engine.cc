@@ -58,7 +58,6 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now)
 }
 
 // --- deadlines
-// --------------------------------------------------------------------------------------------------
 
 std::optional<Instant> Engine::Impl::path_deadline(const Path& path) const {
   std::optional<Instant> earliest;
@@ -255,7 +254,6 @@ void Engine::Impl::report(Effects& effects, const Event& event) {
 }
 
 // --- the public face
-// ---------------------------------------------------------------------------------------------
 
 Engine::Engine(const EngineConfig& config, Instant now)
     : impl_(std::make_unique<Impl>(config, now)) {}

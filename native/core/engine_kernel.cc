@@ -86,7 +86,6 @@ void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& e
 }
 
 // --- dumps
-// ---------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::on_resync_begin() { store_.resync_begin(); }
 
@@ -212,7 +211,6 @@ void Engine::Impl::claim(Instant now, uint32_t slot) {
 }
 
 // --- neighbours
-// ------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::want_neighbours_again(std::optional<LanIndex> lan) {
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
@@ -263,7 +261,6 @@ void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects)
 }
 
 // --- commands
-// ----------------------------------------------------------------------------------------------------------
 
 void Engine::Impl::on_command(Instant now, const Command& command, Effects& effects) {
   Event answer = make_event(EventKind::kAnswer, now);

@@ -21,7 +21,6 @@ constexpr Duration kRouteLatency = Duration::us(20);
 }  // namespace
 
 // --- kernel
-// ----------------------------------------------------------------------------------------------------------
 
 int Kernel::check(const RouteOp& op) const {
   if (op.kind == RouteOp::Kind::kNeighbour) return 0;
@@ -74,7 +73,6 @@ void Kernel::dump(Instant now, Engine& engine) const {
 }
 
 // --- cluster
-// ---------------------------------------------------------------------------------------------------------
 
 Cluster::Cluster(uint64_t seed, size_t lans, const std::vector<HostOptions>& hosts)
     : lans_(lans),
