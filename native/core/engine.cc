@@ -36,6 +36,7 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now)
       next_send_(now),
       next_tick_(now),
       shortest_(config.interval),
+      longest_(config.interval),
       neighbours_again_at_(now + kNeighboursEvery) {
   FAILD_CHECK(config.host != HostId{} && config.incarnation != Incarnation{});
   FAILD_CHECK(!config.lans.empty());
@@ -147,12 +148,14 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
   notice_stall(now, effects);
   if (!stopped_) {
     fire_deadlines(now, effects);
-    for (size_t i = 0; i < lans_.size(); i++) {
+    // A LAN's rule goes out before anything else is looked at; the rest follows in the next step.
+    for (size_t i = 0; i < lans_.size() && !lan_verdict_now_; i++) {
       sweep_lan(now, LanIndex{static_cast<uint8_t>(i)}, effects);
       judge_lan_up(now, LanIndex{static_cast<uint8_t>(i)}, effects);
       tend_lan(now, LanIndex{static_cast<uint8_t>(i)});
     }
-    send_inquiries(now, effects);  // after the verdicts, so that the missing lists are today's
+    // After the verdicts, so that the missing lists are today's.
+    if (!lan_verdict_now_) send_inquiries(now, effects);
   }
   store_.retry(now);
   if (orphans_until_ && now >= *orphans_until_) {
@@ -174,7 +177,7 @@ void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
   // they never wake us.
   const Instant look_ahead = at + shortest_;
   while (const auto top = heap_.top()) {
-    if (top->at > look_ahead) break;
+    if (top->at > look_ahead || lan_verdict_now_) break;
     const auto real = path_deadline(paths_[top->slot]);
     if (!real) {
       heap_.remove(top->slot);
@@ -224,7 +227,7 @@ void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
   if (deaf && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
     note_silence(path);
     set_state(now, slot, PathState::kDown, Reason::kNeverHeard, effects, false);
-    judge_lan(now, lan_of(slot), Reason::kLanSilent, effects);
+    judge_lan(now, slot, Reason::kLanSilent, effects);
   } else {
     path.introduce_at = at + detection_time(rules_, config_.interval);
   }

@@ -62,6 +62,7 @@ struct Lan {
   std::optional<Instant> solicit_gate;         // solicits are spaced
   std::optional<Instant> urgent_at;            // last INQ out of turn
   bool urgent = false;
+  std::optional<Instant> heard_at;   // the last packet of anybody, attention clock
   uint64_t sent = 0, received = 0;
 };
 
@@ -128,8 +129,9 @@ class Engine::Impl {
   void update_missing(uint32_t slot);
   void path_silent(Instant now, uint32_t slot, Effects& effects);
   [[nodiscard]] bool has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const;
+  [[nodiscard]] bool lan_is_wholly_silent(LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_silent(LanIndex lan, Instant at) const;
-  void judge_lan(Instant now, LanIndex lan, Reason reason, Effects& effects);
+  void judge_lan(Instant now, uint32_t slot, Reason reason, Effects& effects);
   void lan_down(Instant now, LanIndex lan, Reason reason, Effects& effects);
   void sweep_lan(Instant now, LanIndex lan, Effects& effects);
   void judge_lan_up(Instant now, LanIndex lan, Effects& effects);
@@ -205,7 +207,7 @@ class Engine::Impl {
   // Time.
   Duration shift_;  // all stalls together: real clock - attention clock
   Instant last_run_, last_deadline_, next_send_, next_tick_;
-  Duration shortest_;
+  Duration shortest_, longest_;        // intervals in play
   std::optional<Instant> stall_reported_at_;
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;

@@ -102,6 +102,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   path.remote_lan = in_.arrival_lan;
   path.interval = in_.requestor ? in_.interval : config_.interval;
   shortest_ = std::min(shortest_, path.interval);
+  longest_ = std::max(longest_, path.interval);
   return slot;
 }
 
@@ -257,6 +258,7 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
     note_heard(path, rules_, at, gap == 0);
     path.echo = in_.echo_sequence;
   }
+  if (in_.solicit) path.solicit_at = at + kRoundTripEvery;  // proven: no need to insist
   path.acked = true;
   path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
@@ -282,11 +284,12 @@ void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
 // Evidence has changed: let the path judge itself, and ask for what is still unproven.
 void Engine::Impl::after_evidence(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
+  lans_[lan_of(slot).value].heard_at = path.heard_at;
   const bool unproven = !path.acked || path.heard_by_peer == HeardByPeer::kUnknown;
   if (unproven && !path.solicit_at) plan_solicit(attention(now), slot);
   if (const auto verdict = judge(path)) {
     set_state(now, slot, verdict->state, verdict->reason, effects, false);
-    if (verdict->state == PathState::kDown) judge_lan(now, lan_of(slot), verdict->reason, effects);
+    if (verdict->state == PathState::kDown) judge_lan(now, slot, verdict->reason, effects);
   }
   update_missing(slot);
   if (peers_[peer_of(slot)].waiting) mark_dirty(peer_of(slot));

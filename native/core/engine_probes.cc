@@ -11,8 +11,6 @@ namespace {
 constexpr Duration kSolicitSpacing = Duration::us(500);
 constexpr Duration kSolicitRetryFloor = Duration::ms(20);
 constexpr Duration kSolicitRetryCeiling = Duration::seconds(5);
-// A proven path is asked again at this pace, for its round-trip time.
-constexpr Duration kRoundTripEvery = Duration::seconds(30);
 
 }  // namespace
 

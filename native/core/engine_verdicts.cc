@@ -105,7 +105,7 @@ void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
   }
   // First the LAN, while this path still counts as one that was well: if most are silent, it is one
   // event.
-  judge_lan(now, lan, Reason::kLanSilent, effects);
+  judge_lan(now, slot, Reason::kLanSilent, effects);
   const bool whole = lans_[lan.value].down && lans_[lan.value].verdict_at == now;
   note_silence(path);
   set_state(now, slot, PathState::kDown, whole ? Reason::kLanSilent : Reason::kSilent, effects,
@@ -138,8 +138,28 @@ bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
   return all >= 2 && gone * 2 > all;
 }
 
-void Engine::Impl::judge_lan(Instant now, LanIndex lan, Reason reason, Effects& effects) {
-  if (lans_[lan.value].down || !lan_is_silent(lan, attention(now))) return;
+// The same question, answered at once in the plain case, however many peers there are: nobody at
+// all has been heard here for longer than the slowest peer may be silent, while another LAN with as
+// many peers is as lively as ever.
+bool Engine::Impl::lan_is_wholly_silent(LanIndex lan, Instant at) const {
+  const Lan& judged = lans_[lan.value];
+  const auto quiet = [at](const Lan& one) {
+    return one.heard_at ? at - *one.heard_at : Duration::seconds(3600);
+  };
+  if (judged.up < 2 || quiet(judged) < overdue_time(rules_, longest_)) return false;
+  return std::any_of(lans_.begin(), lans_.end(), [&](const Lan& other) {
+    return &other != &judged && other.up * 2 > judged.up && quiet(other) < shortest_ * 2;
+  });
+}
+
+// Is the verdict on the path in `slot` one on its whole LAN? Its evidence then speaks for all.
+void Engine::Impl::judge_lan(Instant now, uint32_t slot, Reason reason, Effects& effects) {
+  const LanIndex lan = lan_of(slot);
+  const Instant at = attention(now);
+  Lan& judged = lans_[lan.value];
+  if (judged.down || (!lan_is_wholly_silent(lan, at) && !lan_is_silent(lan, at))) return;
+  judged.detect = silence(paths_[slot], at).value_or(Duration());
+  judged.missed = missed_packets(paths_[slot], at);
   lan_down(now, lan, reason, effects);
 }
 
@@ -152,17 +172,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   judged.since = now;
   judged.verdict_at = now;
   judged.sweep = 0;
-  judged.moved_count = 0;
-  judged.missed = 0;
-  Duration quietest;
-  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
-    const Path& path = paths_[slot_of(peer, lan)];
-    if (path.state != PathState::kUp) continue;
-    judged.moved_count++;
-    quietest = std::max(quietest, silence(path, attention(now)).value_or(Duration()));
-    judged.missed = std::max(judged.missed, missed_packets(path, attention(now)));
-  }
-  judged.detect = quietest;
+  judged.moved_count = judged.up;
   if (judged.mode != LanMode::kMoved) {
     judged.mode = LanMode::kMoved;
     want_lan_rules(lan, true, RoutePhase::kMove, true);
@@ -174,7 +184,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   event.reason = reason;
   event.count = judged.moved_count;
   event.missed = judged.missed;
-  event.silence = quietest;
+  event.silence = judged.detect;
   event.interval = shortest_;
   report(effects, event);
 }
@@ -263,6 +273,8 @@ void Engine::Impl::on_link(Instant now, const LinkChange& change, Effects& effec
     lan.carrier = change.carrier;
     if (!change.carrier) {
       // Nothing can pass our own dead interface; waiting for packets would only cost time.
+      lan.detect = Duration();
+      lan.missed = 0;
       if (!lan.down && lan.up > 0) lan_down(now, change.lan, Reason::kCarrier, effects);
     } else {
       want_neighbours_again(change.lan);

@@ -29,6 +29,9 @@
 
 namespace faild {
 
+// A proven path is asked again at this pace, for its round-trip time.
+inline constexpr Duration kRoundTripEvery = Duration::seconds(30);
+
 enum class HeardByPeer : uint8_t { kUnknown, kYes, kNo };
 
 struct Path {
