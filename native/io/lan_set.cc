@@ -5,6 +5,9 @@
 namespace faild {
 namespace {
 
+// Regular packets may lie for an interval, so the receive ring must hold what comes meanwhile.
+constexpr Duration kBellsUpTo = Duration::ms(5);
+
 void add_up(const TransportCounters& part, TransportCounters* sum) {
   sum->send_errors += part.send_errors;
   if (part.last_send_error != 0) sum->last_send_error = part.last_send_error;
@@ -36,6 +39,8 @@ std::optional<RuntimeError> check(const LanConfig& lan) {
 
 std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
   port_ = config->port;
+  // A responder answers every INQ, and at a longer interval the wake-ups cost nothing.
+  bells_ = config->engine.requestor && config->engine.interval <= kBellsUpTo;
   count_ = config->engine.lans.size();
   for (size_t i = 0; i < count_; i++) lans_[i].config = config->engine.lans[i];
   if (auto error = dumps_.open(NetlinkUse::kDumps)) return error;
@@ -68,7 +73,7 @@ std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
   for (size_t i = 0; i < count_; i++) {
     RuntimeError error;
     const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
-    lans_[i].socket = open_socket(lans_[i].config, port, &error);
+    lans_[i].socket = open_socket(lans_[i].config, port, bells_, &error);
     if (!lans_[i].socket) return error;
   }
   return std::nullopt;
@@ -154,8 +159,15 @@ void LanSet::reopen(Lan& lan) {
   lan.socket.reset();
   if (lan.config.ifindex == 0 || probe_family(lan.config) == Family::kNone) return;
   RuntimeError ignored;  // the interface may be gone again: its next news tries anew
-  lan.socket = transport_ == Transport::kRaw ? open_raw_socket(lan.config, port_, &ignored)
-                                             : open_udp_socket(lan.config, port_, &ignored);
+  lan.socket = transport_ == Transport::kRaw ? open_raw_socket(lan.config, port_, bells_, &ignored)
+                                             : open_udp_socket(lan.config, port_, bells_, &ignored);
+}
+
+bool LanSet::has_bells() const {
+  for (size_t i = 0; i < count_; i++) {
+    if (lans_[i].socket && lans_[i].socket->bell_fd() < 0) return false;
+  }
+  return bells_;
 }
 
 TransportCounters LanSet::counters() const {

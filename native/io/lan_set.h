@@ -29,6 +29,9 @@ class LanSet {
   [[nodiscard]] std::optional<RuntimeError> open(RuntimeConfig* config);
   [[nodiscard]] Transport transport() const { return transport_; }
 
+  // Every LAN that is there has a bell: it is enough to listen to those.
+  [[nodiscard]] bool has_bells() const;
+
   [[nodiscard]] size_t size() const { return count_; }
   [[nodiscard]] Lan& operator[](size_t i) { return lans_[i]; }
   // The LAN whose interface has this index or this name.
@@ -51,6 +54,7 @@ class LanSet {
   std::array<Lan, kMaxLans> lans_;
   size_t count_ = 0;
   uint16_t port_ = 0;
+  bool bells_ = false;  // worth having
   Transport transport_ = Transport::kRaw;
   PortHolder port_holder_;
   NetlinkSocket dumps_;

@@ -13,6 +13,15 @@ void LanSocket::clear_error() {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+  size = sizeof error;
+  getsockopt(bell_fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
+// Bounded, should somebody ring without end; the next round goes on.
+void LanSocket::silence_bell() const {
+  uint8_t ignored = 0;
+  for (int i = 0; i < 16 && recv(bell_fd(), &ignored, sizeof ignored, MSG_DONTWAIT) >= 0; i++) {
+  }
 }
 
 std::optional<IpAddress> source_address(const LanConfig& lan, Family family) {

@@ -27,6 +27,10 @@ class LanSocket {
   LanSocket& operator=(const LanSocket&) = delete;
 
   [[nodiscard]] virtual int fd() const = 0;
+  // Readable when a packet has come that should be read at once (Take::kNews); -1: there is no such
+  // bell, and any packet may be one. `silence_bell` makes it ring anew.
+  [[nodiscard]] virtual int bell_fd() const { return -1; }
+  void silence_bell() const;
   // The next packet (all but `lan` of it), whose payload is good until the next call. False: the
   // socket is empty.
   [[nodiscard]] virtual bool receive(const ClockReading& reading, PacketIn* packet) = 0;
@@ -50,9 +54,9 @@ class LanSocket {
 
 // Opening: nullptr and *error on failure.
 [[nodiscard]] std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port,
-                                                         RuntimeError* error);
+                                                         bool with_bell, RuntimeError* error);
 [[nodiscard]] std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port,
-                                                         RuntimeError* error);
+                                                         bool with_bell, RuntimeError* error);
 
 // The address from which this LAN's packets of that family come; nullopt: the LAN has none.
 [[nodiscard]] std::optional<IpAddress> source_address(const LanConfig& lan, Family family);

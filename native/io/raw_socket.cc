@@ -5,7 +5,6 @@
 // Order matters when opening: filter, ring, then bind; a socket that is bound first queues every
 // packet of the machine until the filter is there.
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -16,6 +15,7 @@
 
 #include "io/errors.h"
 #include "io/lan_socket.h"
+#include "io/packet_filter.h"
 #include "wire/frame.h"
 
 namespace faild {
@@ -30,51 +30,6 @@ constexpr unsigned kSlots = kBlocks * (kBlockBytes / kSlotBytes);
 constexpr size_t kRingBytes = size_t{kBlocks} * kBlockBytes;
 constexpr int kPriority = 6;  // TC_PRIO_INTERACTIVE: the most urgent band that needs no capability
 
-// BPF jumps are relative; the filter below names its targets by their line.
-constexpr uint8_t jump(int from, int to) { return static_cast<uint8_t>(to - from - 1); }
-constexpr uint32_t ancillary(int what) { return static_cast<uint32_t>(SKF_AD_OFF + what); }
-constexpr sock_filter load(uint16_t how, uint32_t where) {
-  return BPF_STMT(static_cast<uint16_t>(BPF_LD | how), where);
-}
-constexpr sock_filter test(uint16_t how, uint32_t value, uint8_t yes, uint8_t no) {
-  return BPF_JUMP(static_cast<uint16_t>(BPF_JMP | how | BPF_K), value, yes, no);
-}
-
-// Accepts UDP to our port, to this host or to a group, untagged, not fragmented, without IPv6
-// extension headers.
-int attach_filter(int fd, uint16_t port) {
-  constexpr int kIpv6 = 17, kKeep = 21, kDrop = 22;
-  sock_filter code[] = {
-      /* 0*/ load(BPF_B | BPF_ABS, ancillary(SKF_AD_PKTTYPE)),
-      /* 1*/ test(BPF_JGE, PACKET_OTHERHOST, jump(1, kDrop), 0),
-      // Frames of a VLAN on this interface pass here with their tag taken off: they are another
-      // LAN's.
-      /* 2*/ load(BPF_B | BPF_ABS, ancillary(SKF_AD_VLAN_TAG_PRESENT)),
-      /* 3*/ test(BPF_JEQ, 0, jump(3, 7), 0),
-      /* 4*/ load(BPF_H | BPF_ABS, ancillary(SKF_AD_VLAN_TAG)),
-      /* 5*/ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0fff),  // tag 0 is a priority without a VLAN
-      /* 6*/ test(BPF_JEQ, 0, 0, jump(6, kDrop)),
-      /* 7*/ load(BPF_H | BPF_ABS, 12),  // EtherType
-      /* 8*/ test(BPF_JEQ, ETH_P_IPV6, jump(8, kIpv6), 0),
-      /* 9*/ test(BPF_JEQ, ETH_P_IP, 0, jump(9, kDrop)),
-      /*10*/ load(BPF_B | BPF_ABS, 14 + 9),  // IPv4: protocol
-      /*11*/ test(BPF_JEQ, IPPROTO_UDP, 0, jump(11, kDrop)),
-      /*12*/ load(BPF_H | BPF_ABS, 14 + 6),  // fragment offset, more-fragments flag
-      /*13*/ test(BPF_JSET, 0x3fff, jump(13, kDrop), 0),
-      /*14*/ BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),  // length of the IPv4 header
-      /*15*/ load(BPF_H | BPF_IND, 14 + 2),            // UDP: destination port
-      /*16*/ test(BPF_JEQ, port, jump(16, kKeep), jump(16, kDrop)),
-      /*17*/ load(BPF_B | BPF_ABS, 14 + 6),  // IPv6: next header
-      /*18*/ test(BPF_JEQ, IPPROTO_UDP, 0, jump(18, kDrop)),
-      /*19*/ load(BPF_H | BPF_ABS, 14 + 40 + 2),
-      /*20*/ test(BPF_JEQ, port, jump(20, kKeep), jump(20, kDrop)),
-      /*21*/ BPF_STMT(BPF_RET | BPF_K, kMaxFrameBytes),
-      /*22*/ BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  const sock_fprog program{sizeof code / sizeof code[0], code};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-}
-
 class RawSocket final : public LanSocket {
  public:
   RawSocket(const LanConfig& lan, uint16_t port) : LanSocket(lan), port_(port) {}
@@ -82,8 +37,9 @@ class RawSocket final : public LanSocket {
     if (ring_ != nullptr) munmap(ring_, kRingBytes);
   }
 
-  [[nodiscard]] std::optional<RuntimeError> open();
+  [[nodiscard]] std::optional<RuntimeError> open(bool with_bell);
   [[nodiscard]] int fd() const override { return fd_.get(); }
+  [[nodiscard]] int bell_fd() const override { return bell_.get(); }
   [[nodiscard]] bool receive(const ClockReading& reading, PacketIn* packet) override;
   void send(const SendPacket& packet) override;
   [[nodiscard]] uint32_t take_drops() override;
@@ -93,13 +49,15 @@ class RawSocket final : public LanSocket {
     return reinterpret_cast<tpacket2_hdr*>(ring_ + size_t{next_} * kSlotBytes);
   }
   [[nodiscard]] bool configure();
-  [[nodiscard]] bool bind_to_interface();
+  [[nodiscard]] bool open_bell();
+  [[nodiscard]] bool bind_to_interface(int fd);
   [[nodiscard]] bool parse(const tpacket2_hdr& header, const ClockReading& reading,
                            PacketIn* packet);
   void release_slot();
   void join_group();
 
   uint16_t port_;
+  UniqueFd bell_;  // a packet socket beside the ring's that takes the news alone
   UniqueFd fd_;
   UniqueFd member_;  // tells the switches (MLD) that we listen to the group
   uint8_t* ring_ = nullptr;
@@ -109,8 +67,11 @@ class RawSocket final : public LanSocket {
   std::array<uint8_t, kMaxFrameBytes> frame_{};
 };
 
-std::optional<RuntimeError> RawSocket::open() {
+std::optional<RuntimeError> RawSocket::open(bool with_bell) {
   const std::string name(lan_.interface.view());
+  // First, because the kernel serves the newest socket of an interface first: when the bell rings,
+  // the packet is in the ring. (Were it not, the next round would find it.)
+  if (with_bell && !open_bell()) bell_.reset();
   // Protocol 0: nothing is received until bind() says what.
   fd_ = UniqueFd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd_.valid() && errno == EPERM) {
@@ -122,7 +83,7 @@ std::optional<RuntimeError> RawSocket::open() {
   void* ring = mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
   if (ring == MAP_FAILED) return system_error("mapping a packet socket's receive ring");
   ring_ = static_cast<uint8_t*>(ring);
-  if (!bind_to_interface()) {
+  if (!bind_to_interface(fd_.get())) {
     const int error = errno;
     return make_error(error == ENODEV || error == ENXIO ? "ENOLAN" : "ESYSTEM", error,
                       "cannot listen on interface '" + name + "': does it exist? see `ip link`");
@@ -139,19 +100,30 @@ bool RawSocket::configure() {
   request.tp_frame_size = kSlotBytes;
   request.tp_frame_nr = kSlots;
   const int fd = fd_.get();
-  return attach_filter(fd, port_) == 0 &&
+  return attach_packet_filter(fd, port_, Take::kHeartbeats) == 0 &&
          setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) == 0 &&
          setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority) == 0 &&
          setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) == 0 &&
          setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) == 0;
 }
 
-bool RawSocket::bind_to_interface() {
+// Without it every packet wakes us: dearer, not wrong.
+bool RawSocket::open_bell() {
+  bell_ = UniqueFd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1, little = 0;  // the least buffer that the kernel allows: one packet rings
+  const int fd = bell_.get();
+  return bell_.valid() && attach_packet_filter(fd, port_, Take::kNews) == 0 &&
+         setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) == 0 &&
+         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little) == 0 &&
+         bind_to_interface(fd);
+}
+
+bool RawSocket::bind_to_interface(int fd) {
   sockaddr_ll where{};
   where.sll_family = AF_PACKET;
   where.sll_protocol = htons(ETH_P_ALL);  // both families: hosts may probe in either
   where.sll_ifindex = static_cast<int>(lan_.ifindex);
-  return bind(fd_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+  return bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
 }
 
 // Only hosts without IPv4 probe by multicast; where the kernel has no IPv6 there is nobody to hear.
@@ -249,10 +221,10 @@ uint32_t RawSocket::take_drops() {
 
 }  // namespace
 
-std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port,
+std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
                                            RuntimeError* error) {
   auto opened = std::make_unique<RawSocket>(lan, port);
-  if (auto failed = opened->open()) {
+  if (auto failed = opened->open(with_bell)) {
     *error = std::move(*failed);
     return nullptr;
   }

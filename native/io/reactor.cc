@@ -1,7 +1,5 @@
 #include "io/reactor.h"
 
-#include <sys/epoll.h>
-
 #include "io/thread.h"
 
 namespace faild {
@@ -19,7 +17,9 @@ constexpr int kGoodbyes = 3;
 constexpr Duration kGoodbyeGap = Duration::ms(3);  // one may be lost in a burst
 constexpr Duration kCleanupWithin = Duration::ms(500);
 
-constexpr uint32_t kDoorbellTag = kMaxLans, kNoticesTag = kMaxLans + 1;
+// What an epoll event is about; below kBellTag: the LAN of that index.
+constexpr uint32_t kBellTag = kMaxLans, kDoorbellTag = 2 * kMaxLans, kNoticesTag = kDoorbellTag + 1;
+constexpr size_t kTags = kNoticesTag + 1;
 
 bool watch_fd(int epoll, int fd, uint32_t tag) {
   epoll_event event{};
@@ -41,8 +41,9 @@ std::optional<RuntimeError> Reactor::open(RuntimeConfig config) {
   if (auto error = resync_.open(room)) return error;
 
   all_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  news_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   quiet_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
-  for (const int epoll : {all_.get(), quiet_.get()}) {
+  for (const int epoll : {all_.get(), news_.get(), quiet_.get()}) {
     if (!watch_fd(epoll, mailbox_.doorbell.get(), kDoorbellTag) ||
         !watch_fd(epoll, notices_.fd(), kNoticesTag)) {
       return system_error("setting up epoll");
@@ -60,7 +61,10 @@ std::optional<RuntimeError> Reactor::open(RuntimeConfig config) {
 void Reactor::watch(size_t lan) {
   // A socket that was closed has left the set by itself.
   const LanSocket* socket = lans_[lan].socket.get();
-  if (socket != nullptr) (void)watch_fd(all_.get(), socket->fd(), static_cast<uint32_t>(lan));
+  if (socket == nullptr) return;
+  const auto tag = static_cast<uint32_t>(lan);
+  (void)watch_fd(all_.get(), socket->fd(), tag);
+  if (socket->bell_fd() >= 0) (void)watch_fd(news_.get(), socket->bell_fd(), kBellTag + tag);
 }
 
 void Reactor::tick() {
@@ -115,18 +119,22 @@ void Reactor::wait(Instant until) {
   if (snapshot_.active() || unfair_rounds_ > 0) until = now_;
   const Duration left = std::max(until - monotonic_now(), Duration());
   const timespec timeout{left.in_ns() / 1'000'000'000, left.in_ns() % 1'000'000'000};
-  std::array<epoll_event, kMaxLans + 2> ready;
-  const int epoll = pace_.polling() ? quiet_.get() : all_.get();
+  std::array<epoll_event, kTags> ready;
+  const UniqueFd& listen = pace_.polling() ? quiet_ : lans_.has_bells() ? news_ : all_;
   const int count =
-      epoll_pwait2(epoll, ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
-  for (int i = 0; i < count; i++) {
-    const epoll_event& event = ready[static_cast<size_t>(i)];
-    if (event.data.u32 == kDoorbellTag) doorbell_rang_ = true;
-    if (event.data.u32 == kNoticesTag) notices_wait_ = true;
-    if (event.data.u32 < kMaxLans && (event.events & EPOLLERR) != 0) {
-      if (auto& socket = lans_[event.data.u32].socket) socket->clear_error();
-    }
-  }
+      epoll_pwait2(listen.get(), ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
+  for (int i = 0; i < count; i++) take_ready(ready[static_cast<size_t>(i)]);
+}
+
+void Reactor::take_ready(const epoll_event& event) {
+  const uint32_t tag = event.data.u32;
+  if (tag == kDoorbellTag) doorbell_rang_ = true;
+  if (tag == kNoticesTag) notices_wait_ = true;
+  if (tag >= kDoorbellTag) return;
+  const auto& socket = lans_[tag % kMaxLans].socket;
+  if (!socket) return;
+  if ((event.events & EPOLLERR) != 0) socket->clear_error();
+  if (tag >= kBellTag) socket->silence_bell();
 }
 
 void Reactor::round() {

@@ -8,12 +8,15 @@
 //
 // Because packets carry the kernel's arrival time, reading them late does no harm. So while many
 // arrive, the loop does not wake for each but sleeps for a small fraction of the shortest interval
-// and then reads what has come; when few arrive it wakes for each at once. Two epoll sets, one
-// without the LAN sockets, make that a matter of choosing which to wait on.
+// and then reads what has come. When few arrive it wakes for each at once, or, at a short interval,
+// only for those that are news (LanSocket::bell_fd): a healthy pair then costs one wake-up an
+// interval. Three epoll sets make that a matter of choosing which to wait on.
 //
 // Owned and used by the engine's thread alone; the owner is met in the Mailbox. Nothing here
 // allocates after open().
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <array>
 #include <memory>
@@ -43,6 +46,7 @@ class Reactor {
   // A round: reactor.cc.
   void round();
   void wait(Instant until);
+  void take_ready(const epoll_event& event);
   void tick();
   [[nodiscard]] bool drain_lans();
   [[nodiscard]] bool drain_some(size_t lan);
@@ -70,7 +74,7 @@ class Reactor {
   Mailbox& mailbox_;
   Runtime::Wake wake_;
   void* context_;
-  UniqueFd all_, quiet_;  // epoll: everything; everything but the LAN sockets
+  UniqueFd all_, news_, quiet_;  // epoll: every packet; those that are news; no packet
   LanSet lans_;
   RouteWriter writer_;
   NetlinkSocket notices_;

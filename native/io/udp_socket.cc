@@ -237,7 +237,7 @@ uint32_t UdpSocket::take_drops() {
 
 }  // namespace
 
-std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port,
+std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool /*with_bell*/,
                                            RuntimeError* error) {
   auto opened = std::make_unique<UdpSocket>(lan, port);
   if (auto failed = opened->open()) {
