@@ -14,6 +14,7 @@ const kGroups = {
 };
 
 function isInstalled(name) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
   const { ok, output } = attempt('dpkg-query', ['-W', '-f', '${db:Status-Status}\n', name]);
   return ok && output.includes('installed') && !output.includes('not-installed');
 }
