@@ -1,15 +1,18 @@
 #include "io/reactor.h"
 
+#include <algorithm>
+
 #include "io/thread.h"
 
 namespace faild {
 namespace {
 
-// Bounded work a round: more than a receive ring holds, so that what had arrived before the round
-// is always read.
-constexpr uint64_t kPacketsPerRound = 4096 * kMaxLans;
+// How long a round may read before it sees to our own duties: an INQ that a flood holds up for a
+// quarter of its interval comes before any peer misses us.
+constexpr Duration drain_at_most(Duration interval) {
+  return std::clamp(interval / 4, Duration::us(500), Duration::ms(5));
+}
 constexpr int kPacketsPerReading = 32;  // a reading of the clock serves this many
-constexpr int kUnfairRoundsMax = 4;
 constexpr int kCommandsPerRound = 16;
 
 // Taking leave.
@@ -116,7 +119,7 @@ void Reactor::wait(Instant until) {
     until = std::min(until, now_ + Pace::quantum(engine_->shortest_interval()));
   }
   if (resync_.pending()) until = std::min(until, resync_.not_before());
-  if (snapshot_.active() || unfair_rounds_ > 0) until = now_;
+  if (snapshot_.active() || !heard_all_) until = now_;
   const Duration left = std::max(until - monotonic_now(), Duration());
   const timespec timeout{left.in_ns() / 1'000'000'000, left.in_ns() % 1'000'000'000};
   std::array<epoll_event, kTags> ready;
@@ -141,10 +144,9 @@ void Reactor::round() {
   mailbox_.rounds.fetch_add(1, std::memory_order_relaxed);
   tick();
   packets_ = 0;
-  const bool heard_all = drain_lans();
-  unfair_rounds_ = heard_all ? 0 : unfair_rounds_ + 1;
+  heard_all_ = drain_lans();
   pace_.note(now_, packets_, Pace::quantum(engine_->shortest_interval()));
-  if (heard_all || unfair_rounds_ >= kUnfairRoundsMax) expire();
+  expire();
   take_commands();
   if (notices_wait_) read_notices();
   if (resync_.busy(now_)) advance_resync();
@@ -152,10 +154,12 @@ void Reactor::round() {
   flush_wake();
 }
 
-// True: every LAN's socket was found empty.
+// True: every LAN's socket was found empty. They take turns, so that a flood on one keeps none of
+// the others unread.
 bool Reactor::drain_lans() {
+  const Instant until = now_ + drain_at_most(engine_->shortest_interval());
   uint32_t full = (1U << lans_.size()) - 1;
-  while (full != 0 && packets_ < kPacketsPerRound) {
+  while (full != 0 && now_ <= until) {
     for (size_t i = 0; i < lans_.size(); i++) {
       if ((full & 1U << i) != 0 && drain_some(i)) full &= ~(1U << i);
     }
@@ -189,11 +193,10 @@ bool Reactor::drain_some(size_t lan) {
 void Reactor::expire() {
   tick();
   if (now_ < engine_->poll_at()) return;
-  // A flood outran us for several rounds. Heartbeats must go out all the same, but nobody is judged
-  // by what we could not read: the engine voids the round as if the unread packets had been
-  // dropped.
-  for (size_t i = 0; unfair_rounds_ > 0 && i < lans_.size(); i++) {
-    engine_->on_receive_drops(now_, LanIndex{static_cast<uint8_t>(i)}, 0, effects_);
+  // More comes than we can read. Heartbeats must go out all the same, but nobody is judged by what
+  // still lies unread: for the engine it is as if the kernel had dropped it.
+  if (!heard_all_) {
+    engine_->on_receive_drops(now_, LanIndex{0}, 0, effects_);
     carry_out();
   }
   engine_->on_deadline(now_, effects_);

@@ -1,10 +1,10 @@
 // The engine's thread at work: sockets -> Engine -> kernel and wire, round after round.
 //
 // One round: read the clock; drain every LAN's socket into the engine; call on_deadline if its time
-// has come (only after all sockets were found empty: a verdict must not overlook what has already
-// arrived); then whatever may wait: commands, the kernel's news, a piece of a resync or snapshot.
-// After each single call of the engine its effects are carried out: route operations first, then
-// packets, then events.
+// has come (a verdict must not overlook what has already arrived: when the sockets could not be
+// emptied, the engine is told to judge nobody); then whatever may wait: commands, the kernel's
+// news, a piece of a resync or snapshot. After each single call of the engine its effects are
+// carried out: route operations first, then packets, then events.
 //
 // Because packets carry the kernel's arrival time, reading them late does no harm. So while many
 // arrive, the loop does not wake for each but sleeps for a small fraction of the shortest interval
@@ -61,6 +61,7 @@ class Reactor {
   void carry_out();
   void perform_effects();
   void submit_routes();
+  void push_events();
   void push_event(const Event& event);
   void read_notices();
   void take_link(const LinkNotice& link, bool* refresh);
@@ -69,7 +70,6 @@ class Reactor {
   void watch(size_t lan);
 
   static constexpr uint32_t kCleanupId = UINT32_MAX;  // the owner counts its own from below
-  static constexpr size_t kResults = 8 * kMaxRouteOpsPerStep;
 
   Mailbox& mailbox_;
   Runtime::Wake wake_;
@@ -87,13 +87,13 @@ class Reactor {
   ClockReading reading_;  // the same moment on both clocks
   Pace pace_;
   uint64_t packets_ = 0;   // of this round
-  int unfair_rounds_ = 0;  // in a row, in which the LANs could not be emptied
+  bool heard_all_ = true;  // this round found every LAN's socket empty
   bool doorbell_rang_ = true, notices_wait_ = true, wake_wanted_ = false;
   bool cleaned_ = false;
   uint64_t writes_ = 0;  // route operations so far
-  // Results that the engine has not yet been told; a ring.
-  std::array<RouteResult, kResults> results_{};
-  size_t results_head_ = 0, results_count_ = 0;
+  // The kernel's answers to the last batch, of which the engine has not yet been told.
+  std::array<RouteResult, kMaxRouteOpsPerStep> results_{};
+  size_t results_count_ = 0;
   std::array<uint8_t, kDumpBufferBytes> buffer_{};
 };
 

@@ -1,4 +1,6 @@
 // The reactor's dealings with the kernel: effects carried out, news taken in.
+#include <utility>
+
 #include "io/reactor.h"
 
 namespace faild {
@@ -9,15 +11,16 @@ constexpr int kNoticeReadsPerRound = 64;
 }  // namespace
 
 // After each call of the engine. The kernel's answers to route operations are inputs like any
-// other; they are fed back one by one, and what each of them asks for is carried out before the
-// next.
+// other. All answers of a batch are told before what they ask for is carried out: one by one, each
+// may ask for another whole batch, and what is outstanding would grow without bound.
 void Reactor::carry_out() {
   perform_effects();
   while (results_count_ > 0) {
-    const RouteResult result = results_[results_head_];
-    results_head_ = (results_head_ + 1) % kResults;
-    results_count_--;
-    engine_->on_route_result(now_, result, effects_);
+    const auto results = std::span(results_).first(std::exchange(results_count_, 0));
+    for (const RouteResult& result : results) {
+      engine_->on_route_result(now_, result, effects_);
+      push_events();  // there is room for those of one step
+    }
     perform_effects();
   }
 }
@@ -27,7 +30,7 @@ void Reactor::perform_effects() {
   for (const SendPacket& packet : effects_.sends) {
     if (auto& socket = lans_[packet.lan.value].socket) socket->send(packet);
   }
-  for (const Event& event : effects_.events) push_event(event);
+  push_events();
   if (effects_.events_lost > 0) {
     mailbox_.events_lost.fetch_add(effects_.events_lost, std::memory_order_relaxed);
     wake_wanted_ = true;
@@ -39,16 +42,16 @@ void Reactor::perform_effects() {
 // `now_` moves on, so that the engine learns when the kernel was done and not when it was asked.
 void Reactor::submit_routes() {
   const auto& ops = effects_.route_ops;
-  std::array<RouteResult, kMaxRouteOpsPerStep> answers;
-  writer_.submit({ops.data(), ops.size()}, std::span(answers).first(ops.size()));
+  FAILD_CHECK(results_count_ == 0);
+  writer_.submit({ops.data(), ops.size()}, std::span(results_).first(ops.size()));
+  results_count_ = ops.size();
   writes_ += ops.size();
   tick();
-  for (size_t i = 0; i < ops.size(); i++) {
-    // The engine asks in steps and waits for answers, so that eight steps' worth cannot be
-    // outstanding.
-    FAILD_CHECK(results_count_ < kResults);
-    results_[(results_head_ + results_count_++) % kResults] = answers[i];
-  }
+}
+
+void Reactor::push_events() {
+  for (const Event& event : effects_.events) push_event(event);
+  effects_.events.clear();
 }
 
 void Reactor::push_event(const Event& event) {
