@@ -12,12 +12,15 @@ constexpr int kNoAnswer = EIO;
 
 std::optional<RuntimeError> RouteWriter::open() {
   if (auto error = socket_.open(NetlinkUse::kRequests)) return error;
-  // An empty RTM_DELROUTE: the kernel asks for the capability before it looks at the request, and
-  // finds nothing to do.
-  nlmsghdr probe{};
-  probe.nlmsg_len = sizeof probe;
-  probe.nlmsg_type = RTM_DELROUTE;
-  probe.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  // An RTM_DELROUTE of no family: the kernel asks for the capability before it looks at the
+  // request, and finds nothing to do. (Shorter by its one byte of body, it would not even ask.)
+  struct {
+    nlmsghdr header{};
+    rtgenmsg body{};
+  } probe;
+  probe.header.nlmsg_len = NLMSG_LENGTH(sizeof probe.body);
+  probe.header.nlmsg_type = RTM_DELROUTE;
+  probe.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
   if (const int error = socket_.send({reinterpret_cast<const uint8_t*>(&probe), sizeof probe})) {
     return make_error("ESYSTEM", error, "writing to the kernel's routing socket failed");
   }

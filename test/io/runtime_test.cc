@@ -8,6 +8,9 @@
 #include "io/runtime.h"
 
 #include <doctest/doctest.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <functional>
 #include <semaphore>
@@ -108,6 +111,14 @@ bool is_switchback(const Event& event) {
   return event.kind == EventKind::kSwitchback || event.kind == EventKind::kLanSwitchback;
 }
 
+void drop_capability(int capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+  REQUIRE(syscall(SYS_capget, &header, data) == 0);
+  data[CAP_TO_INDEX(capability)].effective &= ~CAP_TO_MASK(capability);
+  REQUIRE(syscall(SYS_capset, &header, data) == 0);
+}
+
 void story(Transport first, Transport second, bool v6) {
   Lans lans(v6);
   lans.start(0, first);
@@ -172,6 +183,41 @@ TEST_CASE("a rule that somebody deletes is repaired, a lost interface comes back
   lans.middle.run("ip link set pA1 master brA");
   host.space.run("ip addr add 10.0.1.1/24 dev ethA");
   CHECK(host.wait_for(is_path_up));
+}
+
+TEST_CASE("without a capability: another transport, or an error that says what to grant") {
+  Lans lans;
+  RuntimeConfig config = lans.config(0, Transport::kAutomatic);
+  std::optional<RuntimeError> error;
+  std::optional<Transport> transport;
+  const auto start_without = [&](int capability) {
+    std::thread([&] {  // capabilities belong to a thread, and the engine's inherits them
+      drop_capability(capability);
+      Runtime runtime(
+          config, [](void*) {}, nullptr);
+      error = runtime.start();
+      if (!error) transport = runtime.facts().transport;
+    })
+        .join();
+  };
+  SUBCASE("automatic falls back to udp") {
+    start_without(CAP_NET_RAW);
+    CHECK_FALSE(error);
+    CHECK(transport == Transport::kUdp);
+  }
+  SUBCASE("raw on demand does not") {
+    config.transport = Transport::kRaw;
+    start_without(CAP_NET_RAW);
+    REQUIRE(error);
+    CHECK(error->code == "EPERM_NET_RAW");
+    CHECK(error->message.find("setcap cap_net_raw") != std::string::npos);
+  }
+  SUBCASE("routes cannot be changed") {
+    start_without(CAP_NET_ADMIN);
+    REQUIRE(error);
+    CHECK(error->code == "EPERM_NET_ADMIN");
+    CHECK(error->message.find("CAP_NET_ADMIN") != std::string::npos);
+  }
 }
 
 TEST_CASE("start errors name what is wrong") {
