@@ -6,7 +6,8 @@
 namespace faild {
 
 Duration tolerance(Duration interval) {
-  return Duration::us(100) + std::min(interval / 20, Duration::ms(5));
+  const Duration wake_up = std::min(Duration::us(100), interval / 4);
+  return wake_up + std::min(interval / 20, Duration::ms(5));
 }
 
 Duration detection_time(const DetectorRules& rules, Duration interval) {

@@ -98,8 +98,9 @@ struct DetectorRules {
 };
 
 // Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an
-// idle SCHED_FIFO thread needs at p99 (docs/benchmarks.md); a twentieth of the interval covers
-// ordinary scheduling at long intervals, and more than 5 ms would only delay the verdict.
+// idle SCHED_FIFO thread needs at p99 (docs/benchmarks.md), but no more than a quarter of the
+// interval, where f - 1 whole packets are slack enough; a twentieth of the interval covers ordinary
+// scheduling at long intervals, and more than 5 ms would only delay the verdict.
 [[nodiscard]] Duration tolerance(Duration interval);
 // Silence after which a path is dead: f x interval + tolerance.
 [[nodiscard]] Duration detection_time(const DetectorRules& rules, Duration interval);
