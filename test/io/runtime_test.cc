@@ -15,6 +15,7 @@
 #include <functional>
 #include <semaphore>
 
+#include "io/allocations.h"
 #include "io/lab.h"
 
 namespace faild {
@@ -127,12 +128,14 @@ void story(Transport first, Transport second, bool v6) {
   for (Host& host : lans.hosts) {
     for (int lan = 0; lan < 2; lan++) CHECK(host.wait_for(is_path_up));
   }
+  lab::count_allocations();
   lans.middle.run("ip link set pA2 nomaster");
   for (Host& host : lans.hosts) CHECK(host.wait_for(is_failover));
   const std::string get = v6 ? "ip -6 route get fd00:1::2" : "ip route get 10.0.1.2";
   CHECK(lans.hosts[0].space.output(get).find("ethB") != std::string::npos);
   lans.middle.run("ip link set pA2 master brA");
   for (Host& host : lans.hosts) CHECK(host.wait_for(is_switchback));
+  CHECK(lab::allocations_of_engines() == 0);
 
   Host& host = lans.hosts[0];
   REQUIRE(host.runtime->request_snapshot(77));
