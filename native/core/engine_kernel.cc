@@ -76,7 +76,7 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
 }
 
 void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& effects) {
-  if (!stopped_ && store_.on_removed(key)) {
+  if (!stopped_ && store_.on_removed(now, key)) {
     counters_.route_repairs++;
     Event event = make_event(EventKind::kRouteRepaired, now);
     event.destination = key.destination;

@@ -21,8 +21,8 @@ namespace faild {
                                                        const Plan& plan, const DetectorRules& rules,
                                                        Instant now);
 
-// The alternate to prepare for `paths[lan]`: by states alone, so that a lost packet or two rewrites no standby entry.
-// Whether it is fresh is asked when traffic moves.
+// The alternate to prepare for `paths[lan]`: by states alone, so that a lost packet or two rewrites
+// no standby entry. Whether it is fresh is asked when traffic moves.
 [[nodiscard]] std::optional<LanIndex> choose_standby(std::span<const Path> paths, LanIndex lan,
                                                      const Plan& plan);
 

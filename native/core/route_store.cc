@@ -1,6 +1,7 @@
 // Desired against installed, and the least operations between them. route_store.h states the order.
 #include "core/route_store.h"
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -13,6 +14,7 @@ namespace {
 // A refused operation is tried again after this long: long enough not to drown the kernel, short
 // enough for an operator who has just repaired an interface.
 constexpr Duration kRetryAfter = Duration::seconds(1);
+constexpr Duration kRepairPause = Duration::ms(100);
 
 // A metric beyond this is not ours: we number upwards from kFirstMetric and never come that far.
 constexpr uint32_t kLastMetric = UINT32_MAX / 2;
@@ -212,8 +214,7 @@ std::optional<RouteOutcome> RouteStore::on_result(Instant now, const RouteResult
     e.installed = done.target;
     e.failed = false;
   } else {
-    e.failed = true;
-    if (!retry_at_) retry_at_ = now + kRetryAfter;
+    refused(now, done);
     return outcome;
   }
   if (!agrees(e)) {
@@ -224,6 +225,21 @@ std::optional<RouteOutcome> RouteStore::on_result(Instant now, const RouteResult
     if (!e.desired) release(done.entry);
   }
   return outcome;
+}
+
+// What is still asked for waits for its retry; what has been asked for meanwhile goes at once.
+void RouteStore::refused(Instant now, const Outstanding& done) {
+  Entry& e = entries_[done.entry];
+  if (e.desired != done.target) {
+    if (!agrees(e)) {
+      enqueue(done.entry);
+    } else if (!e.desired) {
+      release(done.entry);
+    }
+    return;
+  }
+  e.failed = true;
+  if (!retry_at_) retry_at_ = now + kRetryAfter;
 }
 
 void RouteStore::retry(Instant now) {
@@ -237,7 +253,9 @@ void RouteStore::retry(Instant now) {
   }
 }
 
-bool RouteStore::on_removed(const RouteKey& key) {
+// Once is an accident and mended at once. Twice within the pause is somebody at work (`ip route
+// flush` deletes until it finds nothing): a pause ends the race that we would run against them.
+bool RouteStore::on_removed(Instant now, const RouteKey& key) {
   const uint32_t entry = find(key);
   if (entry == kNone || !entries_[entry].installed) return false;
   Entry& e = entries_[entry];
@@ -247,6 +265,13 @@ bool RouteStore::on_removed(const RouteKey& key) {
     return false;
   }
   e.phase = RoutePhase::kMove;
+  const bool again = e.repaired_at && now - *e.repaired_at < kRepairPause;
+  e.repaired_at = now;
+  if (again) {
+    e.failed = true;
+    retry_at_ = std::min(retry_at_.value_or(now + kRepairPause), now + kRepairPause);
+    return false;
+  }
   enqueue(entry);
   return true;
 }

@@ -37,7 +37,8 @@ struct RouteOutcome {
   bool announce = false;  // the planner asked to be told
 };
 inline constexpr uint32_t kNoTag = UINT32_MAX;
-// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win and be seen.
+// Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win
+// and be seen.
 inline constexpr uint32_t kFirstMetric = 1000;
 
 class RouteStore {
@@ -61,8 +62,9 @@ class RouteStore {
   void emit(Instant now, Effects& effects);
   // An answer. nullopt: not ours, or the place has been asked for something else meanwhile.
   [[nodiscard]] std::optional<RouteOutcome> on_result(Instant now, const RouteResult& result);
-  // Somebody removed it. True when it was wanted: it will be put back.
-  bool on_removed(const RouteKey& key);
+  // Somebody removed it. True when it was wanted and is put back now; one that is removed again
+  // and again is put back after a pause.
+  bool on_removed(Instant now, const RouteKey& key);
 
   // A dump: begin, every entry, end. `adopt` is asked at the end for each entry in the kernel that
   // nobody wants.
@@ -117,6 +119,7 @@ class RouteStore {
     std::optional<RouteTarget> desired, installed;
     uint32_t priority = 0;
     uint32_t tag = kNoTag;
+    std::optional<Instant> repaired_at;
     uint32_t next = kNone;  // in its phase's queue, or in the free list
     bool live = false;      // the place is in use
     bool queued = false, in_flight = false, announce = false, seen = false, failed = false;
@@ -135,6 +138,7 @@ class RouteStore {
   void unlink_bucket(size_t i);
   void enqueue(uint32_t entry);
   void submit(uint32_t entry, Effects& effects);
+  void refused(Instant now, const Outstanding& done);
   [[nodiscard]] static bool agrees(const Entry& e) { return e.desired == e.installed; }
 
   std::vector<Entry> entries_;

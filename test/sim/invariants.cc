@@ -40,6 +40,13 @@ void Invariants::look(size_t host) {
   for (size_t peer = 0; peer < peers; peer++) look_at_peer(host, peer);
 }
 
+// Not heard since its LAN was judged dead: no path to rely on, though its own time is not over.
+bool Invariants::suspect(const Engine& engine, const PathRow& row) const {
+  LanRow lan;
+  engine.read_lan(row.lan, &lan);
+  return lan.state == LanState::kDown && cluster_.now() - *row.silence < lan.since;
+}
+
 void Invariants::look_at_peer(size_t host, size_t peer) {
   const HostOptions& options = cluster_.host(host).options;
   const DetectorRules rules{options.fail_after, options.restore_after};
@@ -54,7 +61,7 @@ void Invariants::look_at_peer(size_t host, size_t peer) {
     if (!known[lan]) continue;
     trouble = trouble || row.state == PathState::kDown || row.alternate;
     const bool fresh = row.silence && *row.silence < overdue_time(rules, row.interval);
-    if (row.state == PathState::kUp && fresh) good = lan;
+    if (row.state == PathState::kUp && fresh && !suspect(engine, row)) good = lan;
   }
   for (size_t lan = 0; lan < cluster_.lans() && trouble; lan++) {
     if (!known[lan]) continue;

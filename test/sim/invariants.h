@@ -42,6 +42,7 @@ class Invariants {
   void look(size_t host);
   void look_at_peer(size_t host, size_t peer);
   void look_at_kernel(size_t host);
+  [[nodiscard]] bool suspect(const Engine& engine, const PathRow& row) const;
   void breach(size_t host, const std::string& what);
   [[nodiscard]] Duration patience(size_t host, const PathRow& row) const;
 
