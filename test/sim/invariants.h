@@ -8,6 +8,8 @@
 //     come) or the kernel's answers are under way; a host that is stopping; and a path that is
 //     being heard again (good > 0), for as long as its patience: revalidation and half as much
 //     again, and a detection time.
+//     A path that has not been heard since its whole LAN was judged dead (a suspect) counts as no
+//     better than one that is down.
 //  2. Nobody asks the kernel for what it has, or to remove what it has not.
 //  3. No two places of one table have the same metric.
 #pragma once

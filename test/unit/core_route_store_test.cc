@@ -160,7 +160,8 @@ TEST_CASE("a foreign deletion is put right when the entry was wanted") {
   CHECK_FALSE(ledger.store.on_removed(kNow, key(1)));
 }
 
-TEST_CASE("an entry that is removed again and again is put back after a pause: no race with a flush") {
+TEST_CASE(
+    "an entry that is removed again and again is put back after a pause: no race with a flush") {
   Ledger ledger;
   ledger.want(1, 1);
   ledger.settle();
