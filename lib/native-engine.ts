@@ -1,9 +1,9 @@
 // The addon's engine with its snapshots as promises: what lib/native.ts exports as `native.Engine`.
 //
-// Natively a snapshot is asked for and later found, and the engine's thread rings when it is there. A
-// ring is for whoever drains, so this class drains first, keeps what it finds for the user, and looks
-// for the snapshot; the user sees events only. The time-out is a timer of JavaScript, since an engine
-// whose thread hangs rings no more.
+// Natively a snapshot is asked for and later found, and the engine's thread rings when it is there.
+// A ring is for whoever drains, so this class drains first, keeps what it finds for the user, and
+// looks for the snapshot; the user sees events only. The time-out is a timer of JavaScript, since
+// an engine whose thread hangs rings no more.
 import { FaildError } from './errors.js';
 import type {
   NativeCommand,
@@ -15,7 +15,10 @@ import type {
 } from './native.js';
 
 const snapshotTimeoutMs = 2000;
-/** As many events as the native ring holds; what a user never drains is counted as lost there and here. */
+/**
+ * As many events as the native ring holds; what a user never drains is counted as lost there and
+ * here.
+ */
 const maxBacklog = 4096;
 
 /** The class that the addon exports. */
@@ -45,7 +48,10 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     #backlog: NativeEvent[] = [];
     #lostHere = 0;
     #lostInRing = 0;
-    /** Those whom the snapshot under way serves, and those who asked while it was: they get the next. */
+    /**
+     * Those whom the snapshot under way serves, and those who asked while it was: they get the
+     * next.
+     */
     #waiting: Waiting[] = [];
     #waitingNext: Waiting[] = [];
 
@@ -100,7 +106,9 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
       if (this.#backlog.length > 0) this.#onWake();
     }
 
-    /** Takes all that the engine has for us: events into the backlog, a snapshot to those who wait. */
+    /**
+     * Takes all that the engine has for us: events into the backlog, a snapshot to those who wait.
+     */
     #fill(): void {
       const { events, lost } = this.#raw.drain();
       this.#lostInRing = lost;
@@ -136,7 +144,10 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
       if (this.#waiting.length > 0) this.#request();
     }
 
-    /** The timer beat the wake-up: perhaps only because JavaScript itself was late, so look once more. */
+    /**
+     * The timer beat the wake-up: perhaps only because JavaScript itself was late, so look once
+     * more.
+     */
     #expire(): void {
       const before = this.#waiting;
       this.#fill();

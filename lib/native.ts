@@ -1,7 +1,9 @@
-// The one door from TypeScript to the addon: the only file that loads it, and the only one that declares its classes.
+// The one door from TypeScript to the addon: the only file that loads it, and the only one that
+// declares its classes.
 //
-// Instants are microseconds on CLOCK_MONOTONIC (or on a virtual clock), durations microseconds, both as numbers with a
-// fraction; host ids are 16 hex digits; addresses are text. LANs are numbered as in the configuration.
+// Instants are microseconds on CLOCK_MONOTONIC (or on a virtual clock), durations microseconds,
+// both as numbers with a fraction; host ids are 16 hex digits; addresses are text. LANs are
+// numbered as in the configuration.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -70,7 +72,10 @@ export interface NativeInterface extends NativeLan {
   kind: string;
 }
 
-/** `Event` of native/core/events.h; names in kebab-case ('path-down', 'lan-failover', ...), `null` where not said. */
+/**
+ * `Event` of native/core/events.h; names in kebab-case ('path-down', 'lan-failover', ...), `null`
+ * where not said.
+ */
 export interface NativeEvent {
   kind: string;
   atUs: number;
@@ -144,7 +149,10 @@ export interface NativeSnapshot {
   decodeErrors: Record<string, number>;
   /** What the raw transport refused, by name. */
   frameErrors?: Record<string, number>;
-  /** The last route operation that the kernel refused, in the kernel's words; empty: none, or no words. */
+  /**
+   * The last route operation that the kernel refused, in the kernel's words; empty: none, or no
+   * words.
+   */
   lastRefusal?: string;
 }
 
@@ -160,17 +168,32 @@ export type NativeCommand =
   | { kind: 'switchback' | 'failover'; host: string | null; lan: number }
   | { kind: 'cleanup' };
 
-/** The engine on its own thread. Every method is for the thread that made it. Errors carry `code` and `errno`. */
+/**
+ * The engine on its own thread. Every method is for the thread that made it. Errors carry `code`
+ * and `errno`.
+ */
 export interface NativeEngine {
   start(): void;
-  /** Says goodbye, removes what carries no traffic, joins the thread. May block for some milliseconds. */
+  /**
+   * Says goodbye, removes what carries no traffic, joins the thread. May block for some
+   * milliseconds.
+   */
   stop(goodbye: boolean): void;
   facts(): NativeFacts;
-  /** Events since the last call, oldest first; `lost` counts those that the ring could not hold, over all time. */
+  /**
+   * Events since the last call, oldest first; `lost` counts those that the ring could not hold,
+   * over all time.
+   */
   drain(): { events: NativeEvent[]; lost: number };
-  /** Queues a command; its answer is an event 'answer' with this id. Throws EAGAIN when the queue is full. */
+  /**
+   * Queues a command; its answer is an event 'answer' with this id. Throws EAGAIN when the queue is
+   * full.
+   */
   command(command: NativeCommand): number;
-  /** A consistent copy of the tables. Rejects with ETIMEDOUT when the engine's thread does not answer within 2 s. */
+  /**
+   * A consistent copy of the tables. Rejects with ETIMEDOUT when the engine's thread does not
+   * answer within 2 s.
+   */
   snapshot(): Promise<NativeSnapshot>;
   /** Grows while the engine's thread makes progress. */
   heartbeatCount(): number;
@@ -202,8 +225,8 @@ export interface VirtualEffects {
   resync: boolean;
 }
 /**
- * The same engine under a clock that the caller moves. No thread, no socket, no kernel: a simulator's host.
- * Throws EINVAL when `nowUs` goes back.
+ * The same engine under a clock that the caller moves. No thread, no socket, no kernel: a
+ * simulator's host. Throws EINVAL when `nowUs` goes back.
  */
 export interface VirtualEngine {
   onPacket(
@@ -254,14 +277,17 @@ export interface NativeHeartbeat {
 }
 
 /**
- * `onWake` is called when there are events to drain. A running engine does not keep the process alive: whoever runs one
- * does, by a timer, a socket or the like. An engine that nobody holds any more is stopped without a goodbye.
+ * `onWake` is called when there are events to drain. A running engine does not keep the process
+ * alive: whoever runs one does, by a timer, a socket or the like. An engine that nobody holds any
+ * more is stopped without a goodbye.
  */
 interface Addon {
   Engine: NativeEngineClass;
   VirtualEngine: new (config: NativeEngineConfig, nowUs: number) => VirtualEngine;
   listInterfaces(networkNamespace: string): NativeInterface[];
-  /** Removes everything of faild's from the kernel, whatever runs. Returns how many entries went. */
+  /**
+   * Removes everything of faild's from the kernel, whatever runs. Returns how many entries went.
+   */
   cleanup(networkNamespace: string): number;
   monotonicUs(): number;
   encodeHeartbeat(beat: NativeHeartbeat): Uint8Array;

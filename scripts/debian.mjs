@@ -1,5 +1,5 @@
-// The Debian packages that faild's own work needs, by purpose: the one table of them. As root the missing ones are
-// installed; anybody else is told the command.
+// The Debian packages that faild's own work needs, by purpose: the one table of them. As root the
+// missing ones are installed; anybody else is told the command.
 import { existsSync } from 'node:fs';
 import { attempt, must, say } from './run.mjs';
 
@@ -21,7 +21,8 @@ function isInstalled(name) {
 
 /** Makes the packages of these groups present, or ends the process with the command that would. */
 export function ensureDebianPackages(groups) {
-  if (!existsSync('/usr/bin/dpkg-query')) return; // another distribution: the build says what it misses
+  // Another distribution: the build says what it misses.
+  if (!existsSync('/usr/bin/dpkg-query')) return;
   const unknown = groups.filter((group) => !(group in kGroups));
   if (unknown.length > 0) {
     process.stderr.write(

@@ -1,4 +1,5 @@
-// Runs one command of the set-up or of the tests: quiet while it works, everything that it said when it fails.
+// Runs one command of the set-up or of the tests: quiet while it works, everything that it said
+// when it fails.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,9 +1,10 @@
-// Makes a checkout ready to run, doing only what is out of date: Debian packages, npm packages, the addon, TypeScript.
-// Plain Node without dependencies, since it is what installs them.
+// Makes a checkout ready to run, doing only what is out of date: Debian packages, npm packages, the
+// addon, TypeScript. Plain Node without dependencies, since it is what installs them.
 //
 //   node scripts/setup.mjs [GROUP...]     groups of Debian packages as in scripts/debian.mjs; 'build' always
 //
-// scripts/demo.mjs and scripts/test.mjs call setup() first, so that each works in a fresh clone on its own.
+// scripts/demo.mjs and scripts/test.mjs call setup() first, so that each works in a fresh clone on
+// its own.
 import {
   closeSync,
   existsSync,
@@ -37,7 +38,10 @@ function newestUnder(folder, ending) {
   );
 }
 
-/** Marks a product as made from what was there at `time`: a file saved during the work counts as newer. */
+/**
+ * Marks a product as made from what was there at `time`: a file saved during the work counts as
+ * newer.
+ */
 function stamp(path, time) {
   const full = join(root, path);
   closeSync(openSync(full, 'a'));
@@ -56,7 +60,9 @@ function installNpmPackages() {
   stamp(kNpmStamp, started);
 }
 
-/** Node's own headers, so that node-gyp need not fetch them; nothing when this Node came without. */
+/**
+ * Node's own headers, so that node-gyp need not fetch them; nothing when this Node came without.
+ */
 function headersOfThisNode() {
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   const present = existsSync(join(prefix, 'include/node/node_api.h'));

@@ -1,4 +1,5 @@
-// `npm test`: makes the checkout ready, then runs every suite of the table below and adds up what the tools reported.
+// `npm test`: makes the checkout ready, then runs every suite of the table below and adds up what
+// the tools reported.
 //
 //   node scripts/test.mjs [SUITE...]      by name; all without arguments
 //
@@ -8,7 +9,8 @@ import { join } from 'node:path';
 import { attempt, root, say } from './run.mjs';
 import { setup } from './setup.mjs';
 
-// One row a suite: how it is run, and who reads its output. A folder that holds no test yet is skipped.
+// One row a suite: how it is run, and who reads its output. A folder that holds no test yet is
+// skipped.
 const kSuites = [
   { name: 'native', run: runNative },
   { name: 'lib', run: () => runTap('lib') },
@@ -33,7 +35,9 @@ function readTap(output) {
   return { passed: field('pass'), failed: field('fail') };
 }
 
-/** A tool that failed without naming a failed test (a crash, a build error) counts as one failure. */
+/**
+ * A tool that failed without naming a failed test (a crash, a build error) counts as one failure.
+ */
 function judge(counts, { ok, output }) {
   const failed = ok ? counts.failed : Math.max(1, counts.failed);
   return { ...counts, failed, output: failed > 0 ? output : '' };

@@ -119,14 +119,15 @@ class VirtualEngine : public Napi::ObjectWrap<VirtualEngine> {
     snapshot.taken = now;
     snapshot.counters = engine_->counters();
     snapshot.lans.resize(engine_->lan_count());
-    for (uint8_t lan = 0; lan < engine_->lan_count(); lan++) {
-      engine_->read_lan({lan}, &snapshot.lans[lan]);
+    for (size_t lan = 0; lan < engine_->lan_count(); lan++) {
+      engine_->read_lan({static_cast<uint8_t>(lan)}, &snapshot.lans[lan]);
     }
     for (size_t peer = 0; peer < engine_->peer_count(); peer++) {
       engine_->read_peer(peer, &snapshot.peers.emplace_back());
-      for (uint8_t lan = 0; lan < engine_->lan_count(); lan++) {
+      for (size_t lan = 0; lan < engine_->lan_count(); lan++) {
         PathRow row;
-        if (engine_->read_path(now, peer, {lan}, &row)) snapshot.paths.push_back(row);
+        const LanIndex index{static_cast<uint8_t>(lan)};
+        if (engine_->read_path(now, peer, index, &row)) snapshot.paths.push_back(row);
       }
     }
     return snapshot;

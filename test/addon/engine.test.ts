@@ -1,5 +1,6 @@
-// Aim: real engines in two network namespaces become peers; a silent cut in the middle of LAN A moves traffic at both
-// ends and back; a blocked event loop does not stop an engine; stop and drain hold their contracts.
+// Aim: real engines in two network namespaces become peers; a silent cut in the middle of LAN A
+// moves traffic at both ends and back; a blocked event loop does not stop an engine; stop and drain
+// hold their contracts.
 import { performance } from 'node:perf_hooks';
 import t from 'tap';
 import {
@@ -46,7 +47,9 @@ class Running {
     await Promise.all([up(0), up(1)]);
   }
 
-  /** A running engine alone does not keep the process alive: this timer does, and bounds the wait. */
+  /**
+   * A running engine alone does not keep the process alive: this timer does, and bounds the wait.
+   */
   #nextWake(): Promise<void> {
     return new Promise((resolve, reject) => {
       const said = () => this.events.map(({ kind, lan }) => `${kind} ${lan}`).join(', ');

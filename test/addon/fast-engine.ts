@@ -1,4 +1,5 @@
-// An engine at 1 ms for worker.test.ts: in its process, in a child's, and, run as a worker, in that worker.
+// An engine at 1 ms for worker.test.ts: in its process, in a child's, and, run as a worker, in that
+// worker.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { native } from '../../lib/native.js';
 import { runtimeConfig } from './support.js';

@@ -1,4 +1,5 @@
-// Aim: the addon's codec says of every golden vector what the vector says, and of any bytes what the slow oracle says.
+// Aim: the addon's codec says of every golden vector what the vector says, and of any bytes what
+// the slow oracle says.
 import { deepEqual } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';

@@ -1,4 +1,5 @@
-// What the addon's tests share: configurations that are right in every field, and network namespaces with two LANs.
+// What the addon's tests share: configurations that are right in every field, and network
+// namespaces with two LANs.
 import { execFileSync } from 'node:child_process';
 import type { NativeEngineConfig, NativeLan, NativeRuntimeConfig } from '../../lib/native.js';
 

@@ -1,5 +1,6 @@
-// Aim: two virtual engines, whose packets we carry by hand, become peers; silence on one LAN is judged at the very
-// microsecond that the contract names, and asks for routes; sound again, everything goes back. No clock, no chance.
+// Aim: two virtual engines, whose packets we carry by hand, become peers; silence on one LAN is
+// judged at the very microsecond that the contract names, and asks for routes; sound again,
+// everything goes back. No clock, no chance.
 import t from 'tap';
 import {
   type NativeEvent,

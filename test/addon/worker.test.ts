@@ -1,5 +1,6 @@
-// Aim: an environment may end at any moment while engines run in it (worker.terminate(), process.exit(), garbage
-// collection), and an exception in onWake is an ordinary uncaught one. See native/addon/bell.h for what would go wrong.
+// Aim: an environment may end at any moment while engines run in it (worker.terminate(),
+// process.exit(), garbage collection), and an exception in onWake is an ordinary uncaught one. See
+// native/addon/bell.h for what would go wrong.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';

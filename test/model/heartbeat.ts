@@ -1,5 +1,5 @@
-// A slow, obvious reader of heartbeats, written from docs/wire.md: the oracle that the addon's codec is held to. It
-// knows nothing of the C++ code and shares nothing with it.
+// A slow, obvious reader of heartbeats, written from docs/wire.md: the oracle that the addon's
+// codec is held to. It knows nothing of the C++ code and shares nothing with it.
 import type { NativeHeartbeat } from '../../lib/native.js';
 
 /** The word with which a packet is refused. */
@@ -45,7 +45,9 @@ function ipv4(bytes: Buffer): string {
   return [...bytes].join('.');
 }
 
-/** Written out in full, without `::`, so that it needs no cleverness; compare after expandAddress. */
+/**
+ * Written out in full, without `::`, so that it needs no cleverness; compare after expandAddress.
+ */
 function ipv6(bytes: Buffer): string {
   const hex = bytes.toString('hex');
   const loopbackOrNone = /^0{31}[01]$/.test(hex);
@@ -122,7 +124,8 @@ export function readHeartbeat(bytes: Buffer): NativeHeartbeat {
   insist(lanCount >= 1 && lanCount <= 8 && arrivalLan < lanCount, 'bad-lans');
   const lans = Array.from({ length: lanCount }, () => readLan(reader));
   insist(missingCount <= 64, 'bad-count');
-  const list = new Reader(reader.take(8 * missingCount)); // too short, before any of it is looked at
+  // too short, before any of it is looked at
+  const list = new Reader(reader.take(8 * missingCount));
   const missing = Array.from({ length: missingCount }, () => list.id());
   insist(!missing.includes(zero), 'bad-identity');
   const flag = (bit: number) => (flags & (1 << bit)) !== 0;
