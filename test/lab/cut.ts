@@ -58,14 +58,17 @@ export class Cuts {
     return cuts;
   }
 
-  /** Cuts; the answer is when, in microseconds. Has taken effect when the promise resolves. */
-  cut(what: Cut): Promise<number> {
-    return this.command(this.elements('add', what));
+  /**
+   * Cuts, several at one instant; the answer is when, in microseconds. Has taken effect when the
+   * promise resolves.
+   */
+  cut(...what: Cut[]): Promise<number> {
+    return this.command(what.map((one) => this.elements('add', one)).join('; '));
   }
 
-  /** Undoes exactly this cut. */
-  heal(what: Cut): Promise<number> {
-    return this.command(this.elements('delete', what));
+  /** Undoes exactly these cuts. */
+  heal(...what: Cut[]): Promise<number> {
+    return this.command(what.map((one) => this.elements('delete', one)).join('; '));
   }
 
   async close(): Promise<void> {

@@ -50,7 +50,8 @@ function packageRoot(directory = dirname(fileURLToPath(import.meta.url))): strin
   return packageRoot(dirname(directory));
 }
 
-const kCli = join(packageRoot(), 'dist', 'cli.js');
+/** The program, as compiled. */
+export const kCli = join(packageRoot(), 'dist', 'cli.js');
 
 /** Runs a command of faild's (`status`, `cleanup`, or a bad one) on a host, to its end. */
 export function faild(host: Host, ...argv: string[]): Promise<Outcome> {
@@ -182,7 +183,11 @@ export function isPath(path: LogLine['path'], peer: Host, lan: string): boolean 
   return path?.peer.name === peer.name && path.lan.name === lan.toUpperCase();
 }
 
-const place = (host: Host): string[] => ['--socket', join(kArenaDirectory, `${host.netns}.sock`)];
+/** The argument that leads a command to this host's daemon. */
+export const place = (host: Host): string[] => [
+  '--socket',
+  join(kArenaDirectory, `${host.netns}.sock`),
+];
 
 function flags(host: Host, options: DaemonOptions): string[] {
   const {

@@ -98,6 +98,17 @@ export class Topology {
     await run(inside(this.switches, ['ip', 'link', 'set', portOf(lan, host), state]));
   }
 
+  /** Takes a host's interface away, with its addresses: a driver unloaded, a card pulled. */
+  async unplug(host: number, lan: LanLetter): Promise<void> {
+    await run(inside(this.switches, ['ip', 'link', 'delete', portOf(lan, host)]));
+  }
+
+  /** Gives it back under its old name, as another device. */
+  async plug(host: number, lan: LanLetter): Promise<void> {
+    await script(this.switches, link(lan, this.host(host), kReplugged));
+    await script(this.host(host).netns, interfaceSetup(this.host(host), lan));
+  }
+
   async destroy(): Promise<void> {
     await this.cuts.close();
     for (const netns of [this.switches, ...this.hosts.map((host) => host.netns)]) {
@@ -121,32 +132,41 @@ function kernelSettings(rpFilter: number): string[] {
   return settings.map(([name, value]) => `echo ${value} > /proc/sys/net/${name}`);
 }
 
-// The two ends of a veth pair get different interface numbers: with equal ones the kernel takes the
-// pair for one device stacked on itself and tells of a lost carrier a second late.
 function switchSetup(lans: readonly LanLetter[], hosts: readonly Host[]): string[] {
   const lines = ['echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'];
   for (const lan of lans) {
-    const subnet = numberOf(lan);
     lines.push(`ip link add sw${lan} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`);
     lines.push(`ip link set sw${lan} up`);
-    for (const host of hosts) {
-      const port = portOf(lan, host.number);
-      const near = `${port} index ${1000 * subnet + host.number}`;
-      const far = `${interfaceOf(lan)} index ${10 + subnet} netns ${host.netns}`;
-      lines.push(`ip link add ${near} type veth peer name ${far}`);
-      lines.push(`ip link set ${port} master sw${lan} up`);
-    }
+    for (const host of hosts) lines.push(...link(lan, host));
   }
   return lines;
 }
 
+// Added to the interface numbers of what was plugged in again.
+const kReplugged = 100;
+
+// The two ends of a veth pair get different interface numbers: with equal ones the kernel takes the
+// pair for one device stacked on itself and tells of a lost carrier a second late.
+function link(lan: LanLetter, host: Host, shift = 0): string[] {
+  const subnet = numberOf(lan);
+  const port = portOf(lan, host.number);
+  const near = `${port} index ${1000 * subnet + host.number + shift}`;
+  const far = `${interfaceOf(lan)} index ${10 + subnet + shift} netns ${host.netns}`;
+  return [
+    `ip link add ${near} type veth peer name ${far}`,
+    `ip link set ${port} master sw${lan} up`,
+  ];
+}
+
 function hostSetup(host: Host): string[] {
-  const lines = ['ip link set lo up'];
-  for (const lan of host.lans) {
-    const dev = interfaceOf(lan);
-    lines.push(`ip address add ${host.address(lan, 4)}/24 broadcast + dev ${dev}`);
-    lines.push(`ip address add ${host.address(lan, 6)}/64 dev ${dev} nodad`);
-    lines.push(`ip link set ${dev} up`);
-  }
-  return lines;
+  return ['ip link set lo up', ...host.lans.flatMap((lan) => interfaceSetup(host, lan))];
+}
+
+function interfaceSetup(host: Host, lan: LanLetter): string[] {
+  const dev = interfaceOf(lan);
+  return [
+    `ip address add ${host.address(lan, 4)}/24 broadcast + dev ${dev}`,
+    `ip address add ${host.address(lan, 6)}/64 dev ${dev} nodad`,
+    `ip link set ${dev} up`,
+  ];
 }

@@ -1,0 +1,26 @@
+// Aim: a LAN dies silently in the middle, under traffic of both address families; every host moves
+// to the other LAN and comes back without losing a packet. For each reverse-path filter, each
+// transport and mixtures of them, for a pair (single paths) and for more (whole LANs).
+import './in-arena.js';
+import t from 'tap';
+import { Lab, survivesOutage } from './lab.js';
+
+for (const rpFilter of [0, 1, 2] as const) {
+  t.test(`rp_filter ${rpFilter}: three hosts, raw`, async (t) => {
+    await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter }));
+  });
+
+  t.test(`rp_filter ${rpFilter}: three hosts, udp`, async (t) => {
+    const daemon = { transport: 'udp' } as const;
+    await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter, daemon }));
+  });
+
+  t.test(`rp_filter ${rpFilter}: a pair, one raw and one udp`, async (t) => {
+    const special = { 2: { transport: 'udp' } } as const;
+    await survivesOutage(t, await Lab.open(t, { rpFilter, special }));
+  });
+}
+
+t.test('a pair, raw', async (t) => {
+  await survivesOutage(t, await Lab.open(t));
+});

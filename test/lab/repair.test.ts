@@ -1,0 +1,145 @@
+// Aim: what others do to the kernel behind faild's back. Deleted rules and routes are put back and
+// reported, healthy or failed over; neighbour entries are warm; interfaces lose their carrier, or
+// go and come back as another device.
+import './in-arena.js';
+import t, { type Test } from 'tap';
+import { neighbours } from './kernel.js';
+import { Lab, onlyOf } from './lab.js';
+import { nowUs } from './shell.js';
+import { interfaceOf } from './topology.js';
+
+/** faild's entries of host1, once all peers are in the standby tables of both LANs. */
+async function settled(lab: Lab, routesWanted: number): Promise<string[]> {
+  const inTables = (entry: string) => entry.includes('"table":"9311');
+  await lab.until('standby tables are full', async () => {
+    const found = (await lab.entries(1)).filter(inTables);
+    return found.length >= routesWanted ? [] : [`${found.length} entries`];
+  });
+  return lab.entries(1);
+}
+
+async function repairs(t: Test, lab: Lab, before: string[], ...commands: string[]): Promise<void> {
+  for (const command of commands) {
+    const sinceUs = nowUs();
+    await lab.topology.host(1).run('ip', ...command.split(' '));
+    t.ok(await lab.daemon(1).saw('route-repaired', undefined, { sinceUs }), `ip ${command}`);
+    await lab.until('all is as before', async () => {
+      const now = await lab.entries(1);
+      return [
+        ...before.filter((entry) => !now.includes(entry)).map((entry) => `missing ${entry}`),
+        ...now.filter((entry) => !before.includes(entry)).map((entry) => `unasked ${entry}`),
+      ];
+    });
+  }
+}
+
+// Neighbour entries age in their state; routes and rules do not.
+const tables = (entries: string[]) => entries.filter((entry) => !entry.includes('"lladdr"'));
+
+t.test('deleted while healthy: put back', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3 });
+  lab.entries = async (host) => tables(await Lab.prototype.entries.call(lab, host));
+  const before = await settled(lab, 10); // 2 peers, 2 LANs, 2 families; 2 rules
+  await repairs(
+    t,
+    lab,
+    before,
+    'rule delete priority 931',
+    '-6 rule delete priority 931',
+    'route flush table 931101',
+    '-6 route flush table 931102',
+  );
+  t.same(await lab.strays('a', 'a'), []);
+  await lab.stopsClean(t);
+});
+
+t.test('deleted while a whole LAN is failed over: put back', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3 });
+  const stream = await lab.stream(1, 2, 'a');
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.goes('a', 'b');
+  lab.entries = async (host) => tables(await Lab.prototype.entries.call(lab, host));
+  const before = await settled(lab, 8);
+  await repairs(
+    t,
+    lab,
+    before,
+    'rule delete priority 932',
+    '-6 rule delete priority 932',
+    'route flush table 931101',
+    '-6 route flush table 931101',
+  );
+  t.same(await lab.strays('a', 'b'), []);
+  await lab.flows(stream);
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
+
+t.test('an exception deleted: put back', async (t) => {
+  const lab = await Lab.open(t, { hosts: 4 });
+  await lab.cuts.cut({ lan: 'a', host: 2 });
+  await lab.goes('a', onlyOf(2, 'a', 'b'));
+  for (const family of ['-4', '-6']) {
+    const sinceUs = nowUs();
+    await lab.topology.host(1).run('ip', family, 'route', 'flush', 'table', '931100');
+    await lab.daemon(1).saw('route-repaired', undefined, { sinceUs });
+    await lab.goes('a', onlyOf(2, 'a', 'b'));
+  }
+  await lab.cuts.heal({ lan: 'a', host: 2 });
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
+
+t.test('neighbour entries of every possible gateway are kept warm', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3 });
+  const host = lab.topology.host(1);
+  const wanted = lab.topology.hosts
+    .filter((other) => other !== host)
+    .flatMap((peer) => peer.lans.flatMap((lan) => [peer.address(lan, 4), peer.address(lan, 6)]));
+  await lab.until('an entry for each address', async () => {
+    const found = (await neighbours(host)).map(({ dst }) => dst);
+    return wanted.filter((address) => !found.includes(address));
+  });
+  for (const entry of await neighbours(host)) {
+    t.ok('extern_learn' in entry, `${entry.dst} is told by faild`);
+    t.match(entry.lladdr, /^[0-9a-f:]{17}$/);
+  }
+  await lab.stopsClean(t);
+});
+
+t.test('a lost carrier is a fast hint', async (t) => {
+  const lab = await Lab.open(t, { daemon: { interval: 0.2 } });
+  const startUs = nowUs();
+  await lab.topology.carrier(2, 'a', false);
+  const moved = ['failover', 'lan-failover'].map((kind) =>
+    lab.daemon(2).saw(kind, undefined, { sinceUs: startUs }),
+  );
+  const line = await Promise.any(moved);
+  await Promise.allSettled(moved.map((late) => Promise.race([late, Promise.resolve()])));
+  t.equal(line.reason, 'carrier');
+  const tookUs = (line.monotonicUs ?? line.readUs) - startUs;
+  t.ok(tookUs < 400_000, `${tookUs} us: well below the 600 ms of three missed packets`);
+  await lab.goes('a', 'b');
+  await lab.topology.carrier(2, 'a', true);
+  await lab.goes('a', 'a', 20_000);
+  await lab.stopsClean(t);
+});
+
+t.test('an interface that goes and comes back as another device', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3 });
+  const stream = await lab.stream(1, 3, 'a');
+  const sinceUs = nowUs();
+  await lab.topology.unplug(2, 'a');
+  await lab.daemon(1).saw('failover', ({ path }) => path?.peer.name === 'host2', { sinceUs });
+  await lab.topology.plug(2, 'a');
+  await lab.goes('a', 'a');
+  await lab.allUp();
+  t.equal((await stream.report(sinceUs)).lost, 0, 'the others lose nothing');
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.goes('a', 'b');
+  t.pass(`LAN A on the new ${interfaceOf('a')} is watched, and fails over, as before`);
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
