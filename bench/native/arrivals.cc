@@ -1,3 +1,4 @@
+// What the stream's receiver has seen: the arrivals and their gaps; declared in stream.h.
 #include "stream.h"
 
 namespace faild::bench {

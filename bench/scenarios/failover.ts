@@ -64,7 +64,9 @@ export function failover(order: FailoverOrder, scale: Scale): Promise<ScenarioRe
 const toMs = (values: (number | null)[]): number[] =>
   values.filter((value) => value !== null).map((value) => value / 1000);
 
-/** The tables of a series of cuts. The bars hold for each end, and for every cut, stalled or not. */
+/**
+ * The tables of a series of cuts. The bars hold for each end, and for every cut, stalled or not.
+ */
 export function cutFigures(cuts: readonly CutResult[], bars: readonly Bar[]): Figure[] {
   const ends = Object.keys(cuts[0]?.ends ?? {});
   const streams = Object.keys(cuts[0]?.streams ?? {});

@@ -124,6 +124,11 @@ void Engine::Impl::adopt(Instant now, Effects& effects) {
   });
   for (const RouteKey& key : rules) adopt_rule(now, key);
   adopt_routes(now, effects);
+  // Peers that were heard before the dump was read had nothing to claim then; nothing is decided
+  // about them before they have.
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    if (paths_[slot].known) claim(now, slot);
+  }
 }
 
 void Engine::Impl::adopt_rule(Instant now, const RouteKey& key) {

@@ -69,7 +69,8 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
   const auto alternate = choose_alternate(paths_of(peer), lan_of(slot), plan_, rules_, at);
   if (!alternate) {
     path.patience_at.reset();
-    // Merely suspect, or moved by hand, and its alternate has failed: its own LAN is the better one.
+    // Merely suspect, or moved by hand, and its alternate has failed: its own LAN is the better
+    // one.
     if (path.state == PathState::kUp && path.via) set_via(slot, std::nullopt);
     peers_[peer].waiting = true;
     return;
