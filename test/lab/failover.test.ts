@@ -9,7 +9,11 @@ for (const rpFilter of [0, 1, 2] as const) {
   t.test(`rp_filter ${rpFilter}: three hosts, raw`, async (t) => {
     await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter }));
   });
+}
 
+// Not with a strict rp_filter: while failed over it drops the failed LAN's broadcasts as well, so
+// that a plain UDP socket cannot see the LAN heal. The raw transport exists for that.
+for (const rpFilter of [0, 2] as const) {
   t.test(`rp_filter ${rpFilter}: three hosts, udp`, async (t) => {
     const daemon = { transport: 'udp' } as const;
     await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter, daemon }));

@@ -2,7 +2,7 @@
 // of them. All waiting is for something to become true, with a generous end; what must *not* happen
 // is looked for in the daemons' logs and in the kernels' own reports, which miss nothing.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Test } from 'tap';
+import tap, { type Test } from 'tap';
 import { Daemon, type DaemonOptions, type LogLine } from './daemon.js';
 import { Agent, Stream } from './flows.js';
 import { leavesBy, neighbours, RouteMonitor, routes, rules } from './kernel.js';
@@ -27,9 +27,13 @@ export interface LabSpec extends Partial<TopologySpec> {
 /** By which LAN one host's traffic for another one's address shall leave. */
 export type Way = (from: number, to: number) => LanLetter;
 
+/** For one file of tests; tap's own is 30 s. */
+const kFileMs = 240_000;
 const kPatienceMs = 10_000;
 const kLookAgainMs = 10;
 const kFamilies: Family[] = [4, 6];
+
+tap.setTimeout(kFileMs);
 
 let labs = 0;
 
@@ -136,11 +140,14 @@ export class Lab {
     this.monitors = await Promise.all(this.topology.hosts.map((host) => RouteMonitor.open(host)));
   }
 
-  /** The changes since `watch` that moved traffic; with nothing failed over, standby entries do not. */
-  moves(inForce = false): string[] {
-    const moving = inForce
-      ? /^(Deleted )?93\d:|^Deleted .* table 9311/
-      : /^(Deleted )?93[2-9]:| table 931100/;
+  /**
+   * The changes since `watch` that moved traffic. With nothing failed over, standby entries do not;
+   * during a failover every change of the rules and of the table that is in force may.
+   */
+  moves(tableInForce?: number): string[] {
+    const moving = tableInForce
+      ? new RegExp(`^(Deleted )?93\\d:| table ${tableInForce} `)
+      : /^(Deleted )?93[2-9]:| table 931100 /;
     return this.monitors.flatMap(({ changes }, i) =>
       changes.all
         .filter(({ text }) => moving.test(text))
