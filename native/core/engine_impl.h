@@ -118,7 +118,7 @@ class Engine::Impl {
   void on_inquiry(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_goodbye(Instant now, uint32_t peer, Effects& effects);
-  void note_listing(uint32_t slot);
+  void note_listing(Instant now, uint32_t slot);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
   void learn_source(const PacketIn& packet, uint32_t slot);
 

@@ -207,7 +207,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
     if (gap <= kLargestGap) path.lost += gap;
     if (path.suspect) mark_dirty(peer_of(slot));
     if (in_.requestor) note_heard(path, rules_, at, gap == 0);
-    note_listing(slot);
+    note_listing(now, slot);
   }
   last = in_.sequence;
   after_evidence(now, slot, effects);
@@ -215,7 +215,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
 }
 
 // What the peer's broadcast INQ says of us: we are in its missing list, or we are not.
-void Engine::Impl::note_listing(uint32_t slot) {
+void Engine::Impl::note_listing(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   if (in_.misses(config_.host)) {
     path.heard_by_peer = HeardByPeer::kNo;
@@ -224,7 +224,7 @@ void Engine::Impl::note_listing(uint32_t slot) {
   } else if (path.heard_by_peer == HeardByPeer::kNo) {
     // Part of a list proves nothing: ask.
     path.heard_by_peer = HeardByPeer::kUnknown;
-    plan_solicit(*path.heard_at, slot);
+    plan_solicit(attention(now), slot);
   }
 }
 
