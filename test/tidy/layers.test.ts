@@ -6,7 +6,7 @@ import { cppCode, includes, lines, read, tracked } from './source.js';
 // native/: each folder may include itself and what stands before it.
 const nativeLayers = ['base', 'wire', 'core', 'io', 'addon'];
 
-// lib/: each file may import from the rows above its own. The two of one row are one door in two files.
+// lib/: each file may import from the rows above its own. `native` is one door in two files.
 const libLayers = [
   ['clock', 'errors', 'settings', 'units', 'version'],
   ['native', 'native-engine'],

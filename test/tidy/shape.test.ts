@@ -1,5 +1,5 @@
-// Aim: files and functions stay small, lines fit the page, every source says what it is, and nothing of the machine
-// on which it was written is in it.
+// Aim: files and functions stay small, lines fit the page, every source says what it is, and nothing
+// of the machine on which it was written is in it.
 import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import ts from 'typescript';
@@ -16,7 +16,7 @@ interface Sized {
   length: number;
 }
 
-/** Does this text before a `{` open a namespace or a type? What it opens otherwise, in one of those, is a body. */
+/** Does this text before a `{` open a namespace or a type? What else it opens there is a body. */
 function opensScope(head: string): boolean {
   const bare = head.replace(/\balignas\([^)]*\)/g, '');
   return /\b(namespace|class|struct|union|enum|extern)\b/.test(bare) && !bare.includes('(');
@@ -43,7 +43,7 @@ function cppFunctions(text: string): Sized[] {
   return found;
 }
 
-/** A function that makes a class is as long as the class: its methods are measured one by one. */
+/** Such a function is as long as its class, whose methods are measured one by one. */
 function returnsClass(node: ts.Node): boolean {
   const body = ts.isFunctionDeclaration(node) ? node.body : undefined;
   return (
