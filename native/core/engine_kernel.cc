@@ -325,7 +325,8 @@ void Engine::Impl::clean_up(uint32_t id) {
   });
   store_.remove_where(RoutePhase::kTidy, [&](const RouteKey& key, bool) {
     if (key.table == kExceptionsTable) return !exceptions;
-    return lans_[key.table - kFirstStandbyTable].mode == LanMode::kReady;
+    const Lan& lan = lans_[key.table - kFirstStandbyTable];
+    return lan.mode == LanMode::kReady || lan.away == 0;
   });
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
     Path& path = paths_[slot];

@@ -81,6 +81,29 @@ TEST_CASE("a single host's link dies: the others move only that host, it moves e
   CHECK(all_on(cluster, 0, 0));
 }
 
+TEST_CASE("two of four hosts lose LAN A: most are gone, but the two that are left stay there") {
+  Cluster cluster = started(15, 2, requestors(4));
+  cluster.cut_host(0, 1, true);
+  cluster.run(Duration::ms(200));
+  cluster.cut_host(0, 2, true);
+  cluster.run(Duration::ms(500));
+  CHECK(cluster.way(0, 3, 0) == 0);
+  CHECK(cluster.way(3, 0, 0) == 0);
+  CHECK(cluster.way(0, 1, 0) == 1);
+  CHECK(cluster.way(0, 2, 0) == 1);
+}
+
+TEST_CASE("a pair that is killed while failed over starts again without touching a route") {
+  Cluster cluster = started(16, 2, requestors(2));
+  cluster.cut_lan(0, true);
+  cluster.run(Duration::ms(300));
+  cluster.kill(0);
+  cluster.run(Duration::ms(100));
+  cluster.start(0);
+  cluster.after_step = [&](size_t) { REQUIRE(cluster.way(0, 1, 0) == 1); };
+  cluster.run(Duration::seconds(2));
+}
+
 TEST_CASE("a cut in one direction is noticed by both ends") {
   Cluster cluster = started(4, 2, requestors(3));
   cluster.link(0, 0, 1).cut = true;
@@ -152,6 +175,21 @@ TEST_CASE(
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
   cluster.run(Duration::ms(300));
   CHECK(all_on(cluster, 0, 0));
+}
+
+TEST_CASE("who adopts a failover says whom it does not hear, so that a rebooted peer moves too") {
+  Cluster cluster = started(15, 2, requestors(2));
+  cluster.link(0, 1, 0).cut = true;  // host 0 is deaf to host 1 on LAN A
+  cluster.run(Duration::ms(200));
+  REQUIRE(cluster.way(0, 1, 0) == 1);
+  cluster.kill(0);
+  cluster.kill(1);
+  cluster.host(1).kernel = Kernel{};
+  cluster.start(0);
+  cluster.start(1);
+  cluster.run(Duration::seconds(3));
+  CHECK(cluster.way(0, 1, 0) == 1);
+  CHECK(cluster.way(1, 0, 0) == 1);
 }
 
 TEST_CASE("a host that starts while LAN A is dead reaches its peers' A addresses") {
