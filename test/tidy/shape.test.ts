@@ -1,5 +1,5 @@
-// Aim: files and functions stay small, lines fit the page, every source says what it is, and nothing
-// of the machine on which it was written is in it.
+// Aim: files and functions stay small, lines fit the page, every source says what it is, and
+// nothing of the machine on which it was written is in it.
 import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import ts from 'typescript';
