@@ -213,6 +213,7 @@ void Engine::Impl::claim(Instant now, uint32_t slot) {
   path.reason = Reason::kAdopted;
   path.since = now;
   path.introduce_at.reset();
+  update_missing(slot);
 }
 
 // --- neighbours
