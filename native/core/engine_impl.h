@@ -62,7 +62,7 @@ struct Lan {
   std::optional<Instant> solicit_gate;         // solicits are spaced
   std::optional<Instant> urgent_at;            // last INQ out of turn
   bool urgent = false;
-  std::optional<Instant> heard_at;   // the last packet of anybody, attention clock
+  std::optional<Instant> heard_at;  // the last packet of anybody, attention clock
   uint64_t sent = 0, received = 0;
 };
 
@@ -207,7 +207,7 @@ class Engine::Impl {
   // Time.
   Duration shift_;  // all stalls together: real clock - attention clock
   Instant last_run_, last_deadline_, next_send_, next_tick_;
-  Duration shortest_, longest_;        // intervals in play
+  Duration shortest_, longest_;  // intervals in play
   std::optional<Instant> stall_reported_at_;
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;

@@ -41,8 +41,11 @@ class Reader {
 
 function ipv4(bytes: Buffer): string {
   const first = bytes[0] ?? 0;
-  insist(first !== 0 && first !== 127 && first < 224, 'bad-address');
-  return [...bytes].join('.');
+  const text = [...bytes].join('.');
+  const multicast = first >= 224 && first < 240;
+  insist(first !== 127 && !multicast, 'bad-address');
+  insist(text !== '0.0.0.0' && text !== '255.255.255.255', 'bad-address');
+  return text;
 }
 
 /**
