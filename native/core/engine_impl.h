@@ -212,6 +212,8 @@ class Engine::Impl {
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;
   bool isolated_ = false;
+  std::optional<Instant> drops_at_, drops_reported_at_;  // the kernel dropped packets
+  uint32_t receive_drops_unreported_ = 0;
   std::array<std::optional<Instant>, kDrops> drop_reported_at_{};
   std::array<uint32_t, kDrops> drops_unreported_{};
 

@@ -41,9 +41,9 @@ void Engine::Impl::decide_peer(Instant now, uint32_t peer) {
 
 // One path's choice, from its state:
 //
-//   down, or suspect, or moved by hand   traffic takes an alternate, if there is a good one; else
-//   all stays as it is up                                   traffic comes back as the plan asks
-//   unknown, stopped                     all stays as it is
+//   down, suspect, moved by hand   traffic takes a good alternate; without one all stays as it is
+//   up                             traffic comes back as the plan asks
+//   unknown, stopped               all stays as it is
 void Engine::Impl::decide_path(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   const auto before = path.via;

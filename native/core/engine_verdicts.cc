@@ -9,6 +9,8 @@ namespace {
 // After a LAN verdict the rule is in the kernel at once; marking the paths one by one follows in
 // pieces of this size.
 constexpr uint32_t kSweepPerStep = 256;
+// Receive drops are reported at most this often, with what came together meanwhile.
+constexpr Duration kDropsReportEvery = Duration::seconds(1);
 
 }  // namespace
 
@@ -257,11 +259,18 @@ void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, E
   if (stopped_) return;
   counters_.receive_drops += count;
   // What the kernel threw away may have been anybody's packet: give every path one interval more.
-  shift_ += std::min(shortest_, now - last_deadline_ + shortest_);
-  Event event = make_event(EventKind::kReceiveDrops, now);
-  event.lan = lan;
-  event.count = count;
-  report(effects, event);
+  // Under drops without end the attention clock stands still, but it never runs backwards.
+  shift_ += std::min(shortest_, drops_at_ ? now - *drops_at_ : shortest_);
+  drops_at_ = now;
+  receive_drops_unreported_ += count;
+  if (!drops_reported_at_ || now - *drops_reported_at_ >= kDropsReportEvery) {
+    drops_reported_at_ = now;
+    Event event = make_event(EventKind::kReceiveDrops, now);
+    event.lan = lan;
+    event.count = receive_drops_unreported_;
+    receive_drops_unreported_ = 0;
+    report(effects, event);
+  }
   finish_step(now, effects);
 }
 
