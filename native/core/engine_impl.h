@@ -174,6 +174,7 @@ class Engine::Impl {
   void emit_neighbours(Effects& effects);
   void want_neighbours_again(std::optional<LanIndex> lan);
   void set_neighbours(uint32_t slot, bool present, Effects& effects);
+  void drop_neighbours(uint32_t peer, Effects& effects);
   void clean_up(uint32_t id);
   [[nodiscard]] int set_plan(const Plan& plan);
   [[nodiscard]] int move_by_hand(const Command& command);

@@ -88,6 +88,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
     } else if (in_.advert_version != known.advert_version) {
+      drop_neighbours(*peer, effects);
       learn(now, *peer);
       Event event = make_event(EventKind::kPeerChanged, now);
       event.host = in_.host;
@@ -166,6 +167,7 @@ void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) 
     set_state(now, slot, away ? PathState::kDown : PathState::kUnknown,
               away ? Reason::kAdopted : Reason::kNone, effects, true);
   }
+  drop_neighbours(peer, effects);
   learn(now, peer);
   Event event = make_event(EventKind::kPeerRestarted, now);
   event.host = in_.host;

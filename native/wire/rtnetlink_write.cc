@@ -99,9 +99,9 @@ void write_gateway(const IpAddress& gateway, Family destination, Message* messag
 // it there.
 constexpr unsigned char kGatewayFlags = RTNH_F_ONLINK;
 
-// While traffic returns, both ways are in one route. Nearly all of it goes by the gateway: the
-// direct next hop is there for a strict rp_filter, which accepts a packet from a device that *any*
-// next hop uses.
+// While traffic returns, both ways are in one route, for a strict rp_filter, which accepts a packet
+// from a device that *any* next hop uses. By weight nearly all of it goes by the gateway; but newer
+// kernels (6.18 does) prefer the next hop whose own address is the flow's source, the direct one.
 constexpr unsigned char kGatewayHops = 255;  // weight 256, the largest
 constexpr unsigned char kDirectHops = 0;     // weight 1, the smallest
 

@@ -7,7 +7,10 @@ import { Lab, survivesOutage } from './lab.js';
 
 for (const rpFilter of [0, 1, 2] as const) {
   t.test(`rp_filter ${rpFilter}: three hosts, raw`, async (t) => {
-    await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter }));
+    // Strict: on kernels that choose the next hop by the flow's source (6.18 does), the end that
+    // returns first is dropped by the other until that follows, an interval of 10 ms later.
+    const mayLose = rpFilter === 1 ? 25 : 0;
+    await survivesOutage(t, await Lab.open(t, { hosts: 3, rpFilter }), mayLose);
   });
 }
 

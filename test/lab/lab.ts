@@ -224,7 +224,7 @@ export const onlyOf =
     from === host || to === host ? by : lan;
 
 /** LAN A dies silently under traffic of both families, and comes back: the whole story. */
-export async function survivesOutage(t: Test, lab: Lab): Promise<void> {
+export async function survivesOutage(t: Test, lab: Lab, mayLose = 0): Promise<void> {
   const streams = [await lab.stream(1, 2, 'a', 4), await lab.stream(1, 2, 'a', 6)];
   const flow = () => Promise.all(streams.map((stream) => lab.flows(stream)));
   await flow();
@@ -240,7 +240,10 @@ export async function survivesOutage(t: Test, lab: Lab): Promise<void> {
   await lab.goes('a', 'a');
   await flow();
   for (const stream of streams)
-    t.equal((await stream.report(healedUs)).lost, 0, 'no datagram is lost on the way back');
+    t.ok(
+      (await stream.report(healedUs)).lost <= mayLose,
+      `at most ${mayLose} lost on the way back`,
+    );
   await lab.allUp();
   t.equal((await lab.daemon(1).status()).exit, 0, 'faild status is content again');
   await lab.stopsClean(t);
