@@ -26,6 +26,9 @@ import { version } from './version.js';
 /** Twice the engine's event ring: a reader that keeps up loses nothing, whatever comes at once. */
 const defaultCapacity = 8192;
 
+/** The most that a timer of Node holds. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export class Faild implements AsyncDisposable {
   /** What is amiss since the start: to be said loudly by whoever has a voice. */
   readonly warnings: readonly string[];
@@ -41,6 +44,8 @@ export class Faild implements AsyncDisposable {
   #delivering: Promise<void> | undefined;
   #snapshot: Promise<NativeSnapshot> | undefined;
   #stopped: Promise<void> | undefined;
+  /** A running faild keeps the process alive, as a listening server does; the addon does not. */
+  readonly #alive: NodeJS.Timeout;
 
   /**
    * Checks the options, finds the LANs, takes this host's identity and starts detecting. Needs
@@ -68,6 +73,7 @@ export class Faild implements AsyncDisposable {
     this.#peers = new Peers(lans);
     this.#engine = new native.Engine(engineConfig(config, identity, lans), () => this.#onWake());
     this.#engine.start();
+    this.#alive = setInterval(() => {}, longestTimerMs);
     this.facts = { version, config, identity, engine: this.#engine.facts() };
   }
 
@@ -108,6 +114,7 @@ export class Faild implements AsyncDisposable {
     this.#engine.stop(true);
     this.#onWake();
     await this.#delivering;
+    clearInterval(this.#alive);
     for (const reader of this.#readers) reader.end();
     this.#readers.clear();
   }
