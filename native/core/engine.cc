@@ -97,6 +97,18 @@ Instant Engine::Impl::poll_at() const {
   return at;
 }
 
+// The heap is put right one round ahead (fire_deadlines), so that a verdict which is due before the
+// next round stands in it as it is; an entry that is merely early belongs to a path that is well.
+std::optional<Instant> Engine::Impl::verdict_at() const {
+  const auto top = heap_.top();
+  if (!top || stopped_) return std::nullopt;
+  const Path& path = paths_[top->slot];
+  if (path.state != PathState::kUp || !path.hearing || !path.heard_at) return std::nullopt;
+  const Instant silent_at = *path.heard_at + detection_time(rules_, path.interval);
+  if (top->at < silent_at) return std::nullopt;
+  return silent_at + shift_;
+}
+
 // The engine was built before its thread and its sockets were ready: the clock of its duties starts
 // now.
 void Engine::Impl::begin(Instant now) {
@@ -290,6 +302,7 @@ void Engine::on_command(Instant now, const Command& command, Effects& effects) {
 }
 void Engine::on_deadline(Instant now, Effects& effects) { impl_->on_deadline(now, effects); }
 Instant Engine::poll_at() const { return impl_->poll_at(); }
+std::optional<Instant> Engine::verdict_at() const { return impl_->verdict_at(); }
 Duration Engine::shortest_interval() const { return impl_->shortest_interval(); }
 size_t Engine::peer_count() const { return impl_->peers().size(); }
 size_t Engine::lan_count() const { return impl_->lan_count(); }

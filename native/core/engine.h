@@ -81,6 +81,9 @@ class Engine {
 
   // When on_deadline wants to be called next. There is always a next time.
   [[nodiscard]] Instant poll_at() const;
+  // When the next path will be judged silent, if its peer stays so; nullopt: no path is near enough
+  // to it to tell. Worth being awake for: what a timer is late, traffic is lost.
+  [[nodiscard]] std::optional<Instant> verdict_at() const;
   // The shortest interval in play, ours or a peer's: wake-ups may be batched to a small fraction of
   // it.
   [[nodiscard]] Duration shortest_interval() const;

@@ -83,6 +83,7 @@ class Engine::Impl {
   void on_command(Instant now, const Command& command, Effects& effects);
   void on_deadline(Instant now, Effects& effects);
   [[nodiscard]] Instant poll_at() const;
+  [[nodiscard]] std::optional<Instant> verdict_at() const;
 
   // Reading.
   void read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* row) const;

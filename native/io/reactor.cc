@@ -15,6 +15,11 @@ constexpr Duration drain_at_most(Duration interval) {
 constexpr int kPacketsPerReading = 32;  // a reading of the clock serves this many
 constexpr int kCommandsPerRound = 16;
 
+// Awake for this long before a verdict: an idle SCHED_FIFO thread is woken later than this once in
+// a few hundred times (p99 117 us, p99.9 226 us, measured). Never for a whole interval, so that it
+// stays the exception.
+constexpr Duration watch_for(Duration interval) { return std::min(interval, Duration::us(150)); }
+
 // Taking leave.
 constexpr int kGoodbyes = 3;
 constexpr Duration kGoodbyeGap = Duration::ms(3);  // one may be lost in a burst
@@ -120,13 +125,23 @@ void Reactor::wait(Instant until) {
   }
   if (resync_.pending()) until = std::min(until, resync_.not_before());
   if (snapshot_.active() || !heard_all_) until = now_;
-  const Duration left = std::max(until - monotonic_now(), Duration());
-  const timespec timeout{left.in_ns() / 1'000'000'000, left.in_ns() % 1'000'000'000};
+  const UniqueFd& what = pace_.polling() ? quiet_ : lans_.has_bells() ? news_ : all_;
+  const auto verdict = engine_->verdict_at();
+  const Duration watch = watch_for(engine_->shortest_interval());
+  const Instant rise = verdict ? std::min(until, *verdict - watch) : until;
+  if (listen(what.get(), rise - monotonic_now())) return;
+  while (monotonic_now() < until && !listen(all_.get(), Duration())) continue;
+}
+
+// True: something has come.
+bool Reactor::listen(int epoll, Duration at_most) {
+  const int64_t left = std::max(at_most, Duration()).in_ns();
+  const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
   std::array<epoll_event, kTags> ready;
-  const UniqueFd& listen = pace_.polling() ? quiet_ : lans_.has_bells() ? news_ : all_;
   const int count =
-      epoll_pwait2(listen.get(), ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
+      epoll_pwait2(epoll, ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
   for (int i = 0; i < count; i++) take_ready(ready[static_cast<size_t>(i)]);
+  return count > 0;
 }
 
 void Reactor::take_ready(const epoll_event& event) {

@@ -1,6 +1,7 @@
 // The engine alone, with peers that say what a test wants: refusals, hostile packets, commands.
 #include <doctest/doctest.h>
 
+#include "core/path.h"
 #include "unit/core_rig.h"
 
 namespace faild {
@@ -22,6 +23,29 @@ TEST_CASE("peers are met, and their death on one LAN moves their traffic") {
   CHECK(rig.path(2, 0).state == PathState::kDown);
   REQUIRE(rig.entry(kExceptionsTable, "10.1.0.2/32") != nullptr);
   CHECK(rig.entry(kExceptionsTable, "10.1.0.3/32") == nullptr);
+}
+
+// The thread is awake for the verdict's instant, so the engine must know it: not a round too early,
+// for then a healthy pair would never sleep.
+TEST_CASE("the engine foretells the instant of a verdict, and only of one that is near") {
+  Rig rig(2);
+  rig.add_peer(2);
+  rig.begin();
+  rig.run(Duration::ms(200));
+  REQUIRE(rig.all_up());
+  const Duration detection = detection_time({3, 10}, Duration::ms(10));
+  const auto until_verdict = [&] { return rig.engine->verdict_at().value() - rig.now; };
+  CHECK((!rig.engine->verdict_at() || until_verdict() > Duration::ms(10)));
+  rig.peers[0].speaks[0] = false;
+  const Duration silence = rig.path(2, 0).silence.value();
+  rig.run(Duration::ms(25) - silence);
+  REQUIRE(rig.engine->verdict_at());
+  CHECK(until_verdict() == detection - Duration::ms(25));
+  rig.run(until_verdict() - Duration::us(1));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  rig.run(Duration::us(1));
+  CHECK(rig.path(2, 0).state == PathState::kDown);
+  CHECK((!rig.engine->verdict_at() || until_verdict() > Duration::ms(10)));
 }
 
 TEST_CASE("each refusal has its reason") {
