@@ -41,6 +41,10 @@ export interface Evidence {
   missed: number;
   /** The peer's announced interval. */
   intervalUs: number;
+  /** Share of the path's packets lost of late, 0 .. 1. */
+  loss: number;
+  /** Smoothed; null while it has not been measured. */
+  roundTripUs: number | null;
 }
 
 export interface Timing {
@@ -188,8 +192,16 @@ function pathChange(event: NativeEvent, names: NameBook): PathDetail {
   return { path: pathOf(event, names), state, previous, reason };
 }
 
-function evidence({ reason, silenceUs, missed, intervalUs }: NativeEvent): Evidence {
-  return { reason, lastHeardUs: silenceUs, missed, intervalUs };
+function evidence(event: NativeEvent): Evidence {
+  const { reason, silenceUs, missed, intervalUs, loss, roundTripUs } = event;
+  return {
+    reason,
+    lastHeardUs: silenceUs,
+    missed,
+    intervalUs,
+    loss: Math.round(loss * 1e4) / 1e4,
+    roundTripUs: roundTripUs > 0 ? roundTripUs : null,
+  };
 }
 
 function timing({ detectUs, applyUs }: NativeEvent): Timing {

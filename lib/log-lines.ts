@@ -111,7 +111,8 @@ function verdict(event: Evidence & Timing): string {
 }
 
 /** The reason and its evidence. */
-function because({ reason, lastHeardUs, missed, intervalUs }: Evidence): string {
+function because(evidence: Evidence): string {
+  const { reason, lastHeardUs, missed, intervalUs, loss, roundTripUs } = evidence;
   const silence = `silent for ${showDuration(lastHeardUs)}, ${showMissed(missed, intervalUs)}`;
   switch (reason) {
     case 'silent':
@@ -128,6 +129,10 @@ function because({ reason, lastHeardUs, missed, intervalUs }: Evidence): string 
       return 'found in force at the start';
     case 'operator':
       return 'on command';
+    case 'lossy':
+      return `it loses ${(loss * 100).toFixed(1)} % of its packets`;
+    case 'slow':
+      return `its round trip takes ${showDuration(roundTripUs ?? 0)}`;
     default:
       return reason;
   }

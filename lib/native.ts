@@ -34,6 +34,15 @@ export interface NativePlan {
   switchback: SwitchbackName;
   /** A revalidated path waits this long before traffic returns. */
   holdUs: number;
+  /**
+   * A path that goes down within this time after it came up needs twice as many good packets for
+   * each such flap, at most 64 times as many; each quiet window halves them again. 0: no penalty.
+   */
+  flapWindowUs: number;
+  /** A path that loses more than this share of its packets (0 .. 1) is left; 0: no limit. */
+  grayLoss: number;
+  /** A path whose smoothed round-trip time is longer is left; 0: no limit. */
+  grayRoundTripUs: number;
 }
 
 export interface NativeEngineConfig {
@@ -89,6 +98,9 @@ export interface NativeEvent {
   missed: number;
   intervalUs: number;
   silenceUs: number;
+  loss: number;
+  /** 0: not measured. */
+  roundTripUs: number;
   detectUs: number;
   applyUs: number;
   lateUs: number;
@@ -108,11 +120,14 @@ export interface NativePathRow {
   intervalUs: number;
   missed: number;
   good: number;
+  goodNeeded: number;
   roundTripUs: number | null;
   alternate: number | null;
   standby: number | null;
   received: number;
   lost: number;
+  /** Share of packets lost of late, 0 .. 1. */
+  loss: number;
   failovers: number;
   addresses: string[];
   mac: string;

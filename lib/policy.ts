@@ -7,5 +7,12 @@ import type { NativeLan, NativePlan } from './native.js';
  * returns by itself.
  */
 export function planFor(lans: readonly NativeLan[]): NativePlan {
-  return { preference: lans.map((_, index) => index), switchback: 'auto', holdUs: 0 };
+  return {
+    preference: lans.map((_, index) => index),
+    switchback: 'auto',
+    holdUs: 0,
+    flapWindowUs: 0,
+    grayLoss: 0,
+    grayRoundTripUs: 0,
+  };
 }

@@ -94,6 +94,8 @@ export interface StatusPath {
   missed: number;
   /** Good packets in a row while the path is being revalidated. */
   good: number;
+  /** How many of them it takes: more than `-s` while a flap penalty is on it. */
+  goodNeeded: number;
   roundTripUs: number | null;
   /** The LAN that traffic takes instead of this one now. */
   via: string | null;
@@ -101,6 +103,8 @@ export interface StatusPath {
   standby: string | null;
   received: number;
   lost: number;
+  /** Share of packets lost of late, 0 .. 1. */
+  loss: number;
   failovers: number;
   addresses: string[];
   mac: string;
@@ -223,11 +227,13 @@ function buildPath(
     intervalUs: row.intervalUs,
     missed: row.missed,
     good: row.good,
+    goodNeeded: row.goodNeeded,
     roundTripUs: row.roundTripUs === null ? null : micros(row.roundTripUs),
     via: row.alternate === null ? null : nameOf(row.alternate, names),
     standby: row.standby === null ? null : nameOf(row.standby, names),
     received: row.received,
     lost: row.lost,
+    loss: Math.round(row.loss * 1e4) / 1e4,
     failovers: row.failovers,
     addresses: row.addresses,
     mac: row.mac,

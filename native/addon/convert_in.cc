@@ -28,6 +28,19 @@ LanConfig to_lan_config(const Fields& from) {
   return lan;
 }
 
+// A duration, where 0 says that there is none.
+std::optional<Duration> optional_duration(const Fields& from, const char* name) {
+  const Duration length = from.duration_us(name, Duration(), kMaxHold);
+  return length > Duration() ? std::optional(length) : std::nullopt;
+}
+
+// A share from 0 (no limit) to 1.
+std::optional<LossShare> optional_loss(const Fields& from, const char* name) {
+  const double share = read_number(from.at(name), from.where(name), 0, 1);
+  if (share <= 0) return std::nullopt;
+  return LossShare{static_cast<uint32_t>(share * kLossOfAll)};
+}
+
 Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
   const Fields from(value, path);
   Plan plan;
@@ -42,6 +55,9 @@ Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count
   });
   plan.switchback = static_cast<Switchback>(from.choice("switchback", kSwitchbacks));
   plan.hold = from.duration_us("holdUs", Duration(), kMaxHold);
+  plan.flap_window = optional_duration(from, "flapWindowUs");
+  plan.loss_limit = optional_loss(from, "grayLoss");
+  plan.round_trip_limit = optional_duration(from, "grayRoundTripUs");
   return plan;
 }
 

@@ -106,6 +106,8 @@ Napi::Object from_event(Napi::Env env, const Event& event) {
   object.Set("missed", event.missed);
   object.Set("intervalUs", from_us(env, event.interval));
   object.Set("silenceUs", from_us(env, event.silence));
+  object.Set("loss", static_cast<double>(event.loss.value) / kLossOfAll);
+  object.Set("roundTripUs", from_us(env, event.round_trip));
   object.Set("detectUs", from_us(env, event.detect));
   object.Set("applyUs", from_us(env, event.apply));
   object.Set("lateUs", from_us(env, event.late));

@@ -41,11 +41,13 @@ Napi::Object from_row(Napi::Env env, const PathRow& row) {
   object.Set("intervalUs", from_us(env, row.interval));
   object.Set("missed", row.missed);
   object.Set("good", row.good);
+  object.Set("goodNeeded", row.good_needed);
   object.Set("roundTripUs", from_optional(env, row.round_trip));
   object.Set("alternate", from_optional(env, row.alternate));
   object.Set("standby", from_optional(env, row.standby));
   object.Set("received", from_count(env, row.received));
   object.Set("lost", from_count(env, row.lost));
+  object.Set("loss", static_cast<double>(row.loss.value) / kLossOfAll);
   object.Set("failovers", row.failovers);
   object.Set("addresses", from_prefixes(env, row.addresses));
   object.Set("mac", from_text(env, to_text(row.mac)));

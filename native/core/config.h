@@ -2,8 +2,10 @@
 // (Plan).
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/bounded.h"
@@ -24,6 +26,13 @@ struct LanConfig {
   bool carrier = true;  // IFF_LOWER_UP when the engine starts
 };
 
+// A share of packets lost, in 1/65536: whole numbers, so that every machine judges alike.
+struct LossShare {
+  uint32_t value = 0;
+  constexpr auto operator<=>(const LossShare&) const = default;
+};
+inline constexpr uint32_t kLossOfAll = 65536;
+
 enum class Switchback : uint8_t {
   kAuto = 0,    // return as soon as the path is revalidated and `hold` has passed
   kSticky = 1,  // stay on the alternate until it fails
@@ -31,11 +40,20 @@ enum class Switchback : uint8_t {
 };
 
 // What policy decides beforehand. The engine executes it alone and never asks back.
+//
+// The last three are off unless set. Flap penalty: a path that goes down within `flap_window` after
+// it came up has flapped; each flap doubles the good packets that its next revalidation needs
+// (path.h bounds it), each quiet window halves them again. It never slows a failover. Gray
+// failures: a path that works, but loses more than `loss_limit` of its packets or whose smoothed
+// round-trip time exceeds `round_trip_limit`, is left like a dead one.
 struct Plan {
   // alternates are tried in this order; each LAN exactly once
   BoundedVector<LanIndex, kMaxLans> preference;
   Switchback switchback = Switchback::kAuto;
   Duration hold;  // a revalidated path waits this long before traffic returns
+  std::optional<Duration> flap_window;
+  std::optional<LossShare> loss_limit;
+  std::optional<Duration> round_trip_limit;
 };
 
 struct EngineConfig {

@@ -23,10 +23,15 @@ constexpr size_t kRulePlaces = 2 + kMaxLans * kMaxAddressesPerLan;
 
 }  // namespace
 
+DetectorRules rules_of(const EngineConfig& config, const Plan& plan) {
+  return {config.fail_after, config.restore_after, plan.flap_window, plan.loss_limit,
+          plan.round_trip_limit};
+}
+
 Engine::Impl::Impl(const EngineConfig& config, Instant now)
     : config_(config),
       plan_(config.plan),
-      rules_{config.fail_after, config.restore_after},
+      rules_(rules_of(config, config.plan)),
       peers_(config.max_peers),
       paths_(config.max_peers * config.lans.size()),
       heap_(config.max_peers * config.lans.size()),

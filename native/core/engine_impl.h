@@ -66,6 +66,8 @@ struct Lan {
   uint64_t sent = 0, received = 0;
 };
 
+[[nodiscard]] DetectorRules rules_of(const EngineConfig& config, const Plan& plan);
+
 class Engine::Impl {
  public:
   Impl(const EngineConfig& config, Instant now);
@@ -120,6 +122,7 @@ class Engine::Impl {
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_goodbye(Instant now, uint32_t peer, Effects& effects);
   void note_listing(Instant now, uint32_t slot);
+  void note_gap(Path& path, uint32_t gap);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
   void learn_source(const PacketIn& packet, uint32_t slot);
 
@@ -215,7 +218,7 @@ class Engine::Impl {
   Duration stall_worst_;
   bool isolated_ = false;
   std::optional<Instant> drops_at_, drops_reported_at_;  // the kernel dropped packets
-  uint32_t receive_drops_unreported_ = 0;
+  uint32_t receive_drops_unreported_ = 0, overruns_ = 0;
   std::array<std::optional<Instant>, kDrops> drop_reported_at_{};
   std::array<uint32_t, kDrops> drops_unreported_{};
 

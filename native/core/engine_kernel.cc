@@ -310,6 +310,7 @@ int Engine::Impl::set_plan(const Plan& plan) {
   }
   if (plan.preference.size() != lans_.size()) return EINVAL;
   plan_ = plan;
+  rules_ = rules_of(config_, plan);
   for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
   return 0;
 }

@@ -206,7 +206,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
     path.received++;
   } else {
     const uint32_t gap = last ? in_.sequence - *last - 1 : 0;
-    if (gap <= kLargestGap) path.lost += gap;
+    if (gap <= kLargestGap) note_gap(path, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
     if (in_.requestor) note_heard(path, rules_, at, gap == 0);
     note_listing(now, slot);
@@ -214,6 +214,17 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
   last = in_.sequence;
   after_evidence(now, slot, effects);
   if (in_.solicit || !config_.requestor) send_ack(now, packet, slot, effects);
+}
+
+// So many packets of the peer are missing before this one. They count against the path only while
+// it is judged by how well it works: not those of an outage, which had its verdict, and not what
+// this host's own kernel has dropped.
+void Engine::Impl::note_gap(Path& path, uint32_t gap) {
+  path.lost += gap;
+  const bool judged = path.state == PathState::kUp || path.gray;
+  const bool dropped_here = path.overruns_seen != overruns_;
+  path.overruns_seen = overruns_;
+  if (judged && !dropped_here) note_loss(path, gap);
 }
 
 // What the peer's broadcast INQ says of us: we are in its missing list, or we are not.
@@ -255,12 +266,13 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
     if (path.state == PathState::kUnknown) path.hearing = true;
   } else {
     const uint32_t gap = path.echo ? in_.echo_sequence - *path.echo - 1 : 0;
-    path.lost += gap;
+    note_gap(path, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
     note_heard(path, rules_, at, gap == 0);
     path.echo = in_.echo_sequence;
   }
-  if (in_.solicit) path.solicit_at = at + kRoundTripEvery;  // proven: no need to insist
+  // proven: no need to insist
+  if (in_.solicit) path.solicit_at = at + round_trip_pace(rules_, path.interval);
   path.acked = true;
   path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
@@ -276,6 +288,7 @@ void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
     Path& path = paths_[slot];
     if (!path.known) continue;
     note_silence(path);
+    path.gray.reset();
     path.solicit_at.reset();
     path.introduce_at.reset();
     path.patience_at.reset();
@@ -289,6 +302,7 @@ void Engine::Impl::after_evidence(Instant now, uint32_t slot, Effects& effects) 
   lans_[lan_of(slot).value].heard_at = path.heard_at;
   const bool unproven = !path.acked || path.heard_by_peer == HeardByPeer::kUnknown;
   if (unproven && !path.solicit_at) plan_solicit(attention(now), slot);
+  note_quality(path, rules_);
   if (const auto verdict = judge(path)) {
     set_state(now, slot, verdict->state, verdict->reason, effects, false);
     if (verdict->state == PathState::kDown) judge_lan(now, slot, verdict->reason, effects);

@@ -131,11 +131,11 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   const bool unproven = !path.acked || path.heard_by_peer != HeardByPeer::kYes;
   path.solicit_at.reset();
   // its next packet asks again
-  if (!path.hearing || path.heard_from.family == Family::kNone) return;
+  if ((!path.hearing && !path.gray) || path.heard_from.family == Family::kNone) return;
   path.solicit_backoff =
       std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, config_.interval * 2),
                  std::max(kSolicitRetryCeiling, config_.interval * 2));
-  path.solicit_at = at + (unproven ? path.solicit_backoff : kRoundTripEvery);
+  path.solicit_at = at + (unproven ? path.solicit_backoff : round_trip_pace(rules_, path.interval));
   Lan& lan = lans_[index.value];
   SendPacket* packet = lan.carrier ? start_packet(index, MessageType::kInq, effects) : nullptr;
   if (packet == nullptr) return;

@@ -28,11 +28,13 @@ void Engine::Impl::read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* 
   row->interval = path.interval;
   row->missed = missed_packets(path, at);
   row->good = path.good;
+  row->good_needed = good_needed(path, rules_);
   row->round_trip = path.round_trip;
   row->alternate = path.via;
   row->standby = path.standby;
   row->received = path.received;
   row->lost = path.lost;
+  row->loss = path.loss;
   row->failovers = path.failovers;
   row->mac = path.mac;
   if (const LanAdvert* advert = advert_of(slot)) row->addresses = advert->addresses;

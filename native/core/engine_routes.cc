@@ -78,7 +78,7 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
   if (!path.via && !may_leave(path, now)) {
     // It is just coming back. Give it the time that revalidation takes, and half as much again.
     if (!path.patience_at) {
-      const Duration revalidation = path.interval * rules_.restore_after;
+      const Duration revalidation = path.interval * good_needed(path, rules_);
       path.patience_at = at + revalidation * 3 / 2 + detection_time(rules_, path.interval);
     }
     if (at < *path.patience_at) return;

@@ -31,6 +31,10 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
   Lan& lan = lans_[lan_of(slot).value];
   count_state(lan, previous, -1);
   count_state(lan, state, +1);
+  if (previous == PathState::kUp && state == PathState::kDown) {
+    note_flap(path, rules_, now - path.since);
+    if (!path.gray) path.loss = LossShare();  // an outage is not told twice
+  }
   path.state = state;
   path.since = now;
   path.suspect = false;
@@ -75,6 +79,8 @@ Event Engine::Impl::path_event(EventKind kind, Instant now, uint32_t slot) const
   event.interval = path.interval;
   event.silence = silence(path, attention(now)).value_or(Duration());
   event.detect = path.detect;
+  event.loss = path.loss;
+  event.round_trip = path.round_trip.value_or(Duration());
   return event;
 }
 
@@ -258,6 +264,7 @@ void Engine::Impl::judge_isolation(Instant now, Effects& effects) {
 void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
   if (stopped_) return;
   counters_.receive_drops += count;
+  if (count > 0) overruns_++;
   // What the kernel threw away may have been anybody's packet: give every path one interval more.
   // Under drops without end the attention clock stands still, but it never runs backwards.
   shift_ += std::min(shortest_, drops_at_ ? now - *drops_at_ : shortest_);

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/net.h"
 #include "base/time.h"
+#include "core/config.h"
 
 namespace faild {
 
@@ -34,8 +35,10 @@ enum class Reason : uint8_t {
   kAdopted,   // down: a failover in force was found in the kernel at the start
   kGoodbye,   // stopped
   kOperator,  // a command
+  kLossy,     // down: it loses more packets than policy allows
+  kSlow,      // down: its round-trip time is longer than policy allows
 };
-inline constexpr size_t kReasons = 11;
+inline constexpr size_t kReasons = 13;
 
 enum class EventKind : uint8_t {
   kPeerFound = 1,  // first packet of a host; `name` and its addresses are in the table
@@ -92,6 +95,8 @@ struct Event {
   uint32_t missed = 0;  // packets that should have come since the last one
   Duration interval;    // the peer's announced interval
   Duration silence;     // since the last packet heard
+  LossShare loss;       // of late
+  Duration round_trip;  // smoothed; zero: not measured
   Duration detect;      // failover: last packet heard -> verdict
   Duration apply;       // failover, switchback: verdict -> the kernel's acknowledgment
   Duration late;        // stalled

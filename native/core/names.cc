@@ -29,6 +29,8 @@ const char* to_string(Reason reason) {
     case Reason::kAdopted: return "adopted";
     case Reason::kGoodbye: return "goodbye";
     case Reason::kOperator: return "operator";
+    case Reason::kLossy: return "lossy";
+    case Reason::kSlow: return "slow";
   }
   return "invalid";
 }

@@ -4,6 +4,61 @@
 #include <algorithm>
 
 namespace faild {
+namespace {
+
+constexpr int kMaxFlaps = 6;  // 2^6 times as many good packets
+// Each packet weighs 1/64: one lost counts 1.6 %, and is forgotten after some two hundred.
+constexpr unsigned kLossShift = 6;
+// A longer gap says no more than that everything was lost.
+constexpr uint32_t kLossesCounted = 512;
+// With a limit on it, the round-trip time is worth a packet in ten, but never a flood of them.
+constexpr Duration kRoundTripEvery = Duration::seconds(30);
+constexpr Duration kWatchedRoundTripFloor = Duration::ms(50);
+constexpr int64_t kWatchedRoundTripIntervals = 10;
+
+}  // namespace
+
+Duration round_trip_pace(const DetectorRules& rules, Duration interval) {
+  if (!rules.round_trip_limit) return kRoundTripEvery;
+  return std::clamp(interval * kWatchedRoundTripIntervals, kWatchedRoundTripFloor, kRoundTripEvery);
+}
+
+uint32_t good_needed(const Path& path, const DetectorRules& rules) {
+  return rules.restore_after << path.flaps;
+}
+
+void note_flap(Path& path, const DetectorRules& rules, Duration lasted) {
+  if (!rules.flap_window) {
+    path.flaps = 0;
+  } else if (lasted < *rules.flap_window) {
+    path.flaps = static_cast<uint8_t>(std::min(path.flaps + 1, kMaxFlaps));
+  } else {
+    const int64_t quiet = lasted.in_ns() / rules.flap_window->in_ns();
+    path.flaps = static_cast<uint8_t>(std::max<int64_t>(path.flaps - quiet, 0));
+  }
+}
+
+void note_loss(Path& path, uint32_t missed) {
+  uint32_t& loss = path.loss.value;
+  for (uint32_t i = std::min(missed, kLossesCounted); i > 0; i--) {
+    loss += (kLossOfAll - loss) >> kLossShift;
+  }
+  loss -= loss >> kLossShift;
+}
+
+void note_quality(Path& path, const DetectorRules& rules) {
+  const bool was_lossy = path.gray == Reason::kLossy, was_slow = path.gray == Reason::kSlow;
+  path.gray.reset();
+  if (rules.loss_limit) {
+    const uint32_t limit = was_lossy ? rules.loss_limit->value / 2 : rules.loss_limit->value;
+    if (path.loss.value > limit) path.gray = Reason::kLossy;
+  }
+  if (rules.round_trip_limit && path.round_trip && !path.gray) {
+    const Duration limit = was_slow ? *rules.round_trip_limit * 3 / 4 : *rules.round_trip_limit;
+    if (*path.round_trip > limit) path.gray = Reason::kSlow;
+  }
+  if (path.gray && path.state != PathState::kUnknown) path.hearing = false;
+}
 
 Duration tolerance(Duration interval) {
   const Duration wake_up = std::min(Duration::us(100), interval / 4);
@@ -26,7 +81,8 @@ void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecu
   path.good = consecutive ? path.good + 1 : 1;
   // A path that was never judged is heard from its first packet on: the handshake is its proof, not
   // the count.
-  if (path.state == PathState::kUnknown || path.good >= rules.restore_after) path.hearing = true;
+  const bool proven = path.good >= good_needed(path, rules) && !path.gray;
+  if (path.state == PathState::kUnknown || proven) path.hearing = true;
 }
 
 void note_silence(Path& path) {
@@ -52,7 +108,7 @@ std::optional<Verdict> judge(const Path& path) {
       if (both_ways) return Verdict{PathState::kUp, Reason::kHandshake};
       return std::nullopt;
     case PathState::kUp:
-      if (!path.hearing) return Verdict{PathState::kDown, Reason::kSilent};
+      if (!path.hearing) return Verdict{PathState::kDown, path.gray.value_or(Reason::kSilent)};
       if (path.heard_by_peer == HeardByPeer::kNo) {
         return Verdict{PathState::kDown, Reason::kNotHeard};
       }

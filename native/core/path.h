@@ -3,9 +3,8 @@
 //
 // A path is up when we hear the peer AND the peer hears us. Each half has its own evidence:
 //
-//   hearing        packets of the peer arrive here; lost after `fail_after` missed ones, won back
-//   by `restore_after`
-//                  good ones in a row
+//   hearing        packets of the peer arrive here; lost after `fail_after` missed ones, or when
+//                  they arrive too badly (gray); won back by `restore_after` good ones in a row
 //   heard_by_peer  the peer's word: its missing list, or the `hears_you` flag of its ACK. Its
 //   silence about us counts
 //                  only once its current incarnation has ACKed our current one (`acked`): a peer
@@ -25,12 +24,10 @@
 #include "base/ids.h"
 #include "base/net.h"
 #include "base/time.h"
+#include "core/config.h"
 #include "core/events.h"
 
 namespace faild {
-
-// A proven path is asked again at this pace, for its round-trip time.
-inline constexpr Duration kRoundTripEvery = Duration::seconds(30);
 
 enum class HeardByPeer : uint8_t { kUnknown, kYes, kNo };
 
@@ -89,12 +86,21 @@ struct Path {
 
   uint64_t received = 0, lost = 0;
   uint32_t failovers = 0;
+
+  // How well it works while it is heard.
+  LossShare loss;              // smoothed over some 64 packets
+  std::optional<Reason> gray;  // kLossy or kSlow: heard, but judged not worth using
+  uint8_t flaps = 0;           // doublings of what revalidation needs
+  uint32_t overruns_seen = 0;  // the engine's count of them at the last packet
 };
 
-// What the detector is told once.
+// What the detector is told: by the configuration once, by the plan now and then (config.h).
 struct DetectorRules {
   uint32_t fail_after = 3;
   uint32_t restore_after = 10;
+  std::optional<Duration> flap_window = std::nullopt;
+  std::optional<LossShare> loss_limit = std::nullopt;
+  std::optional<Duration> round_trip_limit = std::nullopt;
 };
 
 // Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an
@@ -108,6 +114,20 @@ struct DetectorRules {
 // one packet less.
 [[nodiscard]] Duration overdue_time(const DetectorRules& rules, Duration interval);
 
+// Good packets in a row that revalidation needs: `restore_after`, doubled by each flap, at most 64
+// times as many.
+[[nodiscard]] uint32_t good_needed(const Path& path, const DetectorRules& rules);
+// How often the path's round-trip time is sampled.
+[[nodiscard]] Duration round_trip_pace(const DetectorRules& rules, Duration interval);
+
+// The path has gone down after having been up for `lasted`.
+void note_flap(Path& path, const DetectorRules& rules, Duration lasted);
+// The sequence says that so many packets were lost before the one that has arrived.
+void note_loss(Path& path, uint32_t missed);
+// Good or gray? Once gray, it is good again only well below the limit, so that a value which hovers
+// there moves nothing to and fro.
+void note_quality(Path& path, const DetectorRules& rules);
+
 // A packet of the peer has arrived. `consecutive`: it directly follows the last one.
 void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecutive);
 // The path has been silent for its detection time, or its LAN is gone.
@@ -120,7 +140,7 @@ void note_restart(Path& path);
 //
 //   state    evidence                                          next   reason
 //   unknown  hearing, acked, heard by the peer                 up     handshake
-//   up       not hearing                                       down   silent
+//   up       not hearing                                       down   silent, or lossy or slow
 //   up       the peer says that it does not hear us            down   not-heard
 //   down     hearing, acked, heard by the peer                 up     revalidated
 //   stopped  (only a new incarnation leaves it: note_restart's caller)

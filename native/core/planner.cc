@@ -26,7 +26,7 @@ std::optional<LanIndex> choose_standby(std::span<const Path> paths, LanIndex lan
 
 bool may_leave(const Path& path, Instant now) {
   const bool just_judged = now - path.verdict_at < path.interval;
-  return path.good == 0 || just_judged || path.forced || path.suspect;
+  return path.good == 0 || just_judged || path.forced || path.suspect || path.gray;
 }
 
 std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,

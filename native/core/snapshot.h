@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/net.h"
 #include "base/time.h"
+#include "core/config.h"
 #include "core/events.h"
 #include "wire/heartbeat.h"
 
@@ -25,10 +26,12 @@ struct PathRow {
   Duration interval;                   // announced by the peer
   uint32_t missed = 0;                 // packets overdue now
   uint32_t good = 0;                   // good packets in a row while being revalidated
+  uint32_t good_needed = 0;            // and how many it takes
   std::optional<Duration> round_trip;  // smoothed
   std::optional<LanIndex> alternate;   // traffic for this path's addresses takes this LAN now
   std::optional<LanIndex> standby;     // and would take this one if the LAN died now
   uint64_t received = 0, lost = 0;     // packets; lost by gaps in the sequence
+  LossShare loss;                      // of late, smoothed
   uint32_t failovers = 0;
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
   MacAddress mac;

@@ -9,7 +9,7 @@ import {
   type NativeSnapshot,
   native,
 } from '../../lib/native.js';
-import { namespacesRefused, runtimeConfig, TwoHosts } from './support.js';
+import { namespacesRefused, plainPlan, runtimeConfig, TwoHosts } from './support.js';
 
 const skip = namespacesRefused() ?? false;
 
@@ -111,7 +111,7 @@ t.test('two engines over two LANs', { skip }, async (t) => {
 
   await t.test('commands are answered by their id', async (t) => {
     const [host] = running as [Running, Running];
-    const plan = { preference: [1, 0], switchback: 'sticky' as const, holdUs: 0 };
+    const plan = { ...plainPlan, preference: [1, 0], switchback: 'sticky' as const };
     const id = host.engine.command({ kind: 'set-plan', plan });
     const answer = await host.until((event) => event.kind === 'answer' && event.id === id);
     t.equal(answer.error, 0);

@@ -1,7 +1,22 @@
 // What the addon's tests share: configurations that are right in every field, and network
 // namespaces with two LANs.
 import { execFileSync } from 'node:child_process';
-import type { NativeEngineConfig, NativeLan, NativeRuntimeConfig } from '../../lib/native.js';
+import type {
+  NativeEngineConfig,
+  NativeLan,
+  NativePlan,
+  NativeRuntimeConfig,
+} from '../../lib/native.js';
+
+/** LAN 0 first, everything else off. */
+export const plainPlan: NativePlan = {
+  preference: [0, 1],
+  switchback: 'auto',
+  holdUs: 0,
+  flapWindowUs: 0,
+  grayLoss: 0,
+  grayRoundTripUs: 0,
+};
 
 /** A LAN as host number `host` stands on it: 10.77.<lan + 1>.<host>. */
 export function virtualLan(host: number, lan: number): NativeLan {
@@ -29,7 +44,7 @@ export function engineConfig(host: number, lans?: NativeLan[]): NativeEngineConf
     maxPeers: 16,
     seed: host,
     lans: lans ?? [virtualLan(host, 0), virtualLan(host, 1)],
-    plan: { preference: [0, 1], switchback: 'auto', holdUs: 0 },
+    plan: plainPlan,
   };
 }
 

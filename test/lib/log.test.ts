@@ -22,6 +22,8 @@ const failover: FaildEvent<'failover'> = {
   lastHeardUs: 3200,
   missed: 3,
   intervalUs: 1000,
+  loss: 0,
+  roundTripUs: 81.2,
   detectUs: 3200,
   applyUs: 61,
 };
@@ -41,6 +43,7 @@ t.test('one JSON line an event, with its evidence and its timing', async (t) => 
     lastHeardUs: 3200,
     missed: 3,
     intervalUs: 1000,
+    roundTripUs: 81.2,
     detectUs: 3200,
     applyUs: 61,
     path: { address: '10.0.1.2' },

@@ -97,7 +97,7 @@ class Rig {
   void deliver(const Heartbeat& beat, size_t lan, const IpAddress& from) {
     const size_t size = encode(beat, bytes_);
     PacketIn packet;
-    packet.arrived = now;
+    packet.arrived = now + late_;
     packet.lan = LanIndex{static_cast<uint8_t>(lan)};
     packet.from = from;
     packet.payload = {bytes_.data(), size};
@@ -169,6 +169,10 @@ class Rig {
     return static_cast<size_t>(std::count_if(events.begin(), events.end(),
                                              [&](const Event& e) { return e.kind == kind; }));
   }
+  // The list in our last broadcast on that LAN.
+  [[nodiscard]] const BoundedVector<HostId, kMaxMissing>& last_missing(size_t lan) const {
+    return missing_[lan];
+  }
   [[nodiscard]] uint64_t drops(Drop drop) const {
     return engine->counters().drops[static_cast<size_t>(drop)];
   }
@@ -210,6 +214,8 @@ class Rig {
   std::vector<RouteOp> ops;
   bool quiet = false;   // keep no record
   bool silent = false;  // peers acknowledge nothing
+  // An acknowledgment arrives so much later than it was asked for (as far as its stamp says).
+  std::array<Duration, kMaxLans> round_trip{};
 
  private:
   void speak() {
@@ -232,6 +238,7 @@ class Rig {
   void answer(const SendPacket& packet) {
     if (!decode_into(packet) || in_.type != MessageType::kInq) return;
     const size_t lan = packet.lan.value;
+    if (!in_.solicit) missing_[lan] = in_.missing;
     const Heartbeat asked = in_;
     for (Peer& peer : peers) {
       const bool meant = asked.to == peer.id || (asked.to == HostId{} && !peer.requestor);
@@ -243,13 +250,17 @@ class Rig {
       beat.to = config.host;
       beat.to_incarnation = config.incarnation;
       beat.echo_sequence = asked.sequence;
+      late_ = round_trip[lan];
       deliver(beat, lan);
+      late_ = Duration();
     }
   }
   bool decode_into(const SendPacket& packet) { return !decode(packet.payload(), &in_); }
 
   std::array<uint8_t, kMaxHeartbeatBytes> bytes_{};
   BoundedVector<SendPacket, 8> asked_;
+  std::array<BoundedVector<HostId, kMaxMissing>, kMaxLans> missing_;
+  Duration late_;
   Instant spoken_;
   Heartbeat in_;
 };

@@ -1,0 +1,223 @@
+// What policy may ask of the engine beyond failing over: when traffic returns, what a path that
+// flaps must show first, and which paths are left although they are heard.
+#include <doctest/doctest.h>
+
+#include "core/path.h"
+#include "unit/core_rig.h"
+
+namespace faild {
+namespace {
+
+using rig::Peer;
+using rig::Rig;
+
+constexpr LanIndex kA{0};
+constexpr Duration kTick = Duration::ms(10);  // the rig's interval
+
+// Two LANs, one peer, all is well; `change` says what the plan is like.
+template <typename Change>
+void settle(Rig& rig, Change change) {
+  rig.add_peer(2);
+  change(rig.config.plan);
+  rig.begin();
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.all_up());
+}
+
+bool away(const Rig& rig) { return rig.entry(kExceptionsTable, "10.1.0.2/32") != nullptr; }
+
+void outage(Rig& rig, Duration length) {
+  rig.peers[0].speaks[0] = false;
+  rig.run(length);
+  rig.peers[0].speaks[0] = true;
+}
+
+// How long traffic stays away once the peer speaks again.
+Duration return_time(Rig& rig, Duration at_most) {
+  const Instant from = rig.now;
+  while (away(rig) && rig.now - from < at_most) rig.run(Duration::ms(1));
+  return rig.now - from;
+}
+
+// The peer's packets for so many ticks, of which every `nth` is lost on LAN A.
+void lossy(Rig& rig, int ticks, int nth) {
+  for (int i = 0; i < ticks; i++) {
+    if (i % nth == 0) rig.peers[0].sequence[0]++;
+    rig.run(kTick);
+  }
+}
+
+TEST_CASE("hold: a revalidated path waits before its traffic returns") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.hold = Duration::ms(500); });
+  outage(rig, Duration::ms(100));
+  REQUIRE(away(rig));
+  // Ten good packets prove it, the hold passes, both LANs serve for a detection time.
+  const Duration detection = detection_time({3, 10}, kTick);
+  const Duration time = return_time(rig, Duration::seconds(2));
+  CHECK(time >= Duration::ms(590));
+  CHECK(time <= Duration::ms(620) + detection);
+}
+
+TEST_CASE("sticky: traffic stays on its alternate until that fails") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.switchback = Switchback::kSticky; });
+  outage(rig, Duration::ms(100));
+  rig.run(Duration::seconds(5));
+  REQUIRE(rig.path(2, 0).state == PathState::kUp);
+  CHECK(away(rig));
+  rig.peers[0].speaks[1] = false;
+  rig.run(Duration::ms(100));
+  CHECK(!away(rig));
+}
+
+TEST_CASE("manual: traffic returns when the operator says so, and only then") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.switchback = Switchback::kManual; });
+  outage(rig, Duration::ms(100));
+  rig.run(Duration::seconds(5));
+  REQUIRE(rig.path(2, 0).state == PathState::kUp);
+  REQUIRE(away(rig));
+  Command command;
+  command.kind = Command::Kind::kSwitchback;
+  command.host = HostId{2};
+  command.lan = kA;
+  rig.command(command);
+  rig.run(Duration::ms(100));
+  CHECK(!away(rig));
+  // The permission is used up: the next failover waits for another one.
+  outage(rig, Duration::ms(100));
+  rig.run(Duration::seconds(1));
+  CHECK(away(rig));
+}
+
+TEST_CASE("each flap doubles what revalidation needs, and a quiet window halves it again") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.flap_window = Duration::seconds(10); });
+  rig.run(Duration::seconds(11));  // the first outage is no flap
+  Duration times[4];
+  for (Duration& time : times) {
+    outage(rig, Duration::ms(100));
+    REQUIRE(away(rig));
+    time = return_time(rig, Duration::seconds(5));
+    REQUIRE(!away(rig));
+    rig.run(Duration::seconds(1));
+  }
+  const Duration proof = kTick * 10;
+  for (int i = 1; i < 4; i++) {  // to a tick: the outages begin in different phases of it
+    const Duration more = times[i] - times[i - 1], expected = proof * (1 << (i - 1));
+    CHECK(more > expected - kTick);
+    CHECK(more < expected + kTick);
+  }
+  CHECK(rig.path(2, 0).good_needed == 80);
+  rig.run(Duration::seconds(21));  // two windows
+  outage(rig, Duration::ms(100));
+  CHECK(rig.path(2, 0).good_needed == 20);
+  CHECK(return_time(rig, Duration::seconds(5)) < times[1] + kTick);
+}
+
+TEST_CASE("the flap penalty is bounded, and never slows a failover") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.flap_window = Duration::seconds(60); });
+  for (int i = 0; i < 9; i++) {
+    outage(rig, Duration::ms(35));  // a detection time and a little
+    CHECK(away(rig));
+    REQUIRE(return_time(rig, Duration::seconds(20)) < Duration::seconds(20));
+  }
+  CHECK(rig.path(2, 0).good_needed == 640);
+}
+
+TEST_CASE("without a limit a lossy path is used as before") {
+  Rig rig(2);
+  settle(rig, [](Plan&) {});
+  lossy(rig, 400, 4);
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(rig.path(2, 0).loss.value > kLossOfAll / 8);
+  CHECK(!away(rig));
+}
+
+TEST_CASE("a path that loses more than policy allows is left, and taken again when it is well") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.loss_limit = LossShare{kLossOfAll / 10}; });
+  lossy(rig, 200, 25);  // 4 % are not 10 %
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  lossy(rig, 200, 4);
+  CHECK(rig.path(2, 0).state == PathState::kDown);
+  CHECK(rig.path(2, 0).reason == Reason::kLossy);
+  CHECK(away(rig));
+  // The other end sends on this LAN what is lost here: it has to know.
+  CHECK(rig.last_missing(0).size() == 1);
+  lossy(rig, 200, 14);  // 7 % are below the limit, but not well below it
+  CHECK(away(rig));
+  rig.run(Duration::seconds(3));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(rig.last_missing(0).empty());
+  CHECK(!away(rig));
+}
+
+TEST_CASE("an outage is judged once: what it lost is no gray failure afterwards") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.loss_limit = LossShare{kLossOfAll / 10}; });
+  rig.peers[0].speaks[0] = false;
+  rig.run(Duration::seconds(3));
+  rig.peers[0].sequence[0] += 300;
+  rig.peers[0].speaks[0] = true;
+  CHECK(return_time(rig, Duration::seconds(2)) < Duration::ms(150));
+}
+
+TEST_CASE("what this host's own kernel dropped is not the path's loss") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.loss_limit = LossShare{kLossOfAll / 20}; });
+  for (int i = 0; i < 100; i++) {
+    rig.peers[0].sequence[0]++;
+    rig.engine->on_receive_drops(rig.now, kA, 1, *rig.effects);
+    rig.finish();
+    rig.run(kTick);
+  }
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+}
+
+TEST_CASE("a path whose round trip is too long is left, and asked until it is short again") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.round_trip_limit = Duration::ms(2); });
+  rig.round_trip[0] = Duration::ms(3);
+  rig.run(Duration::seconds(5));
+  CHECK(rig.path(2, 0).state == PathState::kDown);
+  CHECK(rig.path(2, 0).reason == Reason::kSlow);
+  CHECK(away(rig));
+  rig.round_trip[0] = Duration::us(1800);  // below the limit, but not well below it
+  rig.run(Duration::seconds(5));
+  CHECK(away(rig));
+  rig.round_trip[0] = Duration::us(200);
+  rig.run(Duration::seconds(10));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(!away(rig));
+}
+
+TEST_CASE("with every path gray nothing moves: the last path is never withdrawn") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.round_trip_limit = Duration::ms(2); });
+  rig.round_trip[0] = rig.round_trip[1] = Duration::ms(3);
+  rig.run(Duration::seconds(5));
+  CHECK(rig.path(2, 0).state == PathState::kDown);
+  CHECK(rig.path(2, 1).state == PathState::kDown);
+  CHECK(!(away(rig) && rig.entry(kExceptionsTable, "10.2.0.2/32") != nullptr));
+}
+
+TEST_CASE("a limit that is lifted lets the path return") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.loss_limit = LossShare{kLossOfAll / 10}; });
+  lossy(rig, 200, 4);
+  REQUIRE(away(rig));
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = rig.config.plan;
+  command.plan.loss_limit.reset();
+  rig.command(command);
+  rig.run(Duration::ms(200));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(!away(rig));
+}
+
+}  // namespace
+}  // namespace faild
