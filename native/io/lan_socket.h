@@ -36,7 +36,8 @@ class LanSocket {
   [[nodiscard]] virtual bool receive(const ClockReading& reading, PacketIn* packet) = 0;
   // Never waits. What cannot be sent is counted, not retried: the next heartbeat says it better.
   virtual void send(const SendPacket& packet) = 0;
-  // Packets that the kernel dropped before we read them, since the last call.
+  // Packets that the kernel dropped before it queued the one that receive() gave last, since the
+  // last call.
   [[nodiscard]] virtual uint32_t take_drops() = 0;
 
   // An interface that goes down leaves an error on its socket, which epoll would report for ever.

@@ -64,6 +64,7 @@ class RawSocket final : public LanSocket {
   unsigned next_ = 0;     // the slot that the kernel fills next
   bool holding_ = false;  // that slot was handed out by receive() and is not yet released
   bool losing_ = false;   // the kernel flagged drops since we last asked
+  unsigned run_ = 0;      // packets since the ring was last found empty
   std::array<uint8_t, kMaxFrameBytes> frame_{};
 };
 
@@ -151,9 +152,13 @@ bool RawSocket::receive(const ClockReading& reading, PacketIn* packet) {
     const tpacket2_hdr* header = slot();
     if ((__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) {
       drained_at_ = reading.now;
+      run_ = 0;
       return false;
     }
     holding_ = true;
+    // The kernel flags the packet that follows a drop. If none does, the full ring itself is the
+    // sign of it.
+    if (++run_ % kSlots == 0) losing_ = true;
     if (parse(*header, reading, packet)) return true;
   }
 }

@@ -180,13 +180,6 @@ bool Reactor::drain_lans() {
     }
     if (full != 0) tick();
   }
-  for (size_t i = 0; i < lans_.size(); i++) {
-    LanSocket* socket = lans_[i].socket.get();
-    const uint32_t drops = socket != nullptr ? socket->take_drops() : 0;
-    if (drops == 0) continue;
-    engine_->on_receive_drops(now_, LanIndex{static_cast<uint8_t>(i)}, drops, effects_);
-    carry_out();
-  }
   return full == 0;
 }
 
@@ -199,6 +192,10 @@ bool Reactor::drain_some(size_t lan) {
     if (!socket->receive(reading_, &packet)) return true;
     packet.lan = LanIndex{static_cast<uint8_t>(lan)};
     packets_++;
+    if (const uint32_t drops = socket->take_drops()) {
+      engine_->on_receive_drops(now_, packet.lan, drops, effects_);
+      carry_out();
+    }
     engine_->on_packet(now_, packet, effects_);
     carry_out();
   }
