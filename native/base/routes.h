@@ -20,8 +20,12 @@ inline constexpr uint32_t kExceptionsTable = 931100;
 inline constexpr uint32_t kFirstStandbyTable = 931101;  // + LanIndex
 // Rules: before every rule that people usually add (main is 32766), after local (0). Exceptions win
 // over standby.
+inline constexpr uint32_t kHeartbeatsPriority = 930;
 inline constexpr uint32_t kExceptionsPriority = 931;
 inline constexpr uint32_t kFirstStandbyPriority = 932;  // + LanIndex
+
+// Where heartbeats of the udp transport are looked up, whatever else is in force: the main table.
+inline constexpr uint32_t kMainTable = 254;
 
 [[nodiscard]] constexpr uint32_t standby_table(LanIndex lan) {
   return kFirstStandbyTable + lan.value;
@@ -49,6 +53,8 @@ struct RouteKey {
   enum class Kind : uint8_t { kRoute, kRule } kind = Kind::kRoute;
   uint32_t table = 0;
   Prefix destination;  // kRule: `to` prefix; length 0 means every destination of that family
+  // kRule: only UDP from this port to the same one
+  std::optional<uint16_t> udp_port = std::nullopt;
   bool operator==(const RouteKey&) const = default;
 };
 

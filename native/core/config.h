@@ -65,8 +65,9 @@ struct EngineConfig {
   Duration interval;            // -t, 50 us .. 3600 s
   uint32_t fail_after = 3;      // -f, 1..1000 missed packets
   uint32_t restore_after = 10;  // -s, 1..100000 good packets
-  // the kernel's rp_filter may eat unicast answers: ask for broadcast while failed over
-  bool udp_transport = false;
+  // udp transport: its port. A rule keeps heartbeats on the main table, for the kernel would route
+  // them after a failover like everything else, and its rp_filter drop them.
+  std::optional<uint16_t> udp_port;
   size_t max_peers = 4096;  // memory is taken for this many at the start
   uint64_t seed = 1;        // phases and jitter
   BoundedVector<LanConfig, kMaxLans> lans;

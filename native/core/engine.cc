@@ -17,9 +17,10 @@ constexpr Duration kStallReportEvery = Duration::seconds(1);
 // Learned neighbour entries are written again at this pace, below the kernel's 30 s of
 // base_reachable_time.
 constexpr Duration kNeighboursEvery = Duration::seconds(20);
-// Room for two places (exception, standby) of two addresses a path, and the rules.
+// Room for two places (exception, standby) of two addresses a path, and the rules: two that stand
+// always in either family, and those of the LANs.
 constexpr size_t kPlacesPerPath = 4;
-constexpr size_t kRulePlaces = 2 + kMaxLans * kMaxAddressesPerLan;
+constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
 
 }  // namespace
 

@@ -168,7 +168,7 @@ class Engine::Impl {
   [[nodiscard]] std::optional<RouteTarget> route_target(uint32_t slot, const IpAddress& destination,
                                                         LanIndex via, bool returning) const;
   void want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, bool announce);
-  void want_exception_rules();
+  void want_standing_rules();
   void tend_lan(Instant now, LanIndex lan);
   void adopt(Instant now, Effects& effects);
   void adopt_rule(Instant now, const RouteKey& key);

@@ -99,7 +99,7 @@ void Engine::Impl::on_resync_end(Instant now, Effects& effects) {
     synced_ = true;
     begin(now);
     adopt(now, effects);
-    want_exception_rules();
+    want_standing_rules();
     orphans_until_ = now + kOrphanGrace;
   } else if (!orphans_until_) {
     remove_orphans();
@@ -341,6 +341,7 @@ void Engine::Impl::clean_up(uint32_t id) {
   });
   store_.remove_where(RoutePhase::kTidy, [&](const RouteKey& key, bool) {
     if (key.table == kExceptionsTable) return !exceptions;
+    if (!is_standby_table(key.table, lans_.size())) return true;
     const Lan& lan = lans_[key.table - kFirstStandbyTable];
     return lan.mode == LanMode::kReady || lan.away == 0;
   });
@@ -364,7 +365,7 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   if (moved) want_lan_rules(index, true, RoutePhase::kMove, false);
   advert_version_++;
   refresh_advert();
-  want_exception_rules();
+  want_standing_rules();
   want_neighbours_again(index);
   for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
   effects.resync = true;

@@ -90,7 +90,7 @@ void Engine::Impl::send_inquiry(Instant now, LanIndex index, Effects& effects) {
   Lan& lan = lans_[index.value];
   out_.sequence = ++lan.sequence;
   lan.sent_at[lan.sequence % kSentWindow] = now;
-  out_.ack_by_broadcast = config_.udp_transport && lan.away > 0;
+  out_.ack_by_broadcast = config_.udp_port && lan.away > 0;
   MissingList& missing = missing_[index.value];
   out_.missing_is_partial = missing.size() > kMaxMissing;
   missing.next_window(kMaxMissing,
@@ -141,7 +141,7 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   if (packet == nullptr) return;
   packet->to = SendPacket::Unicast{path.heard_from, path.mac};
   out_.solicit = true;
-  out_.ack_by_broadcast = config_.udp_transport && lan.away > 0;
+  out_.ack_by_broadcast = config_.udp_port && lan.away > 0;
   out_.sequence = ++lan.unicast_sequence;
   out_.to = peers_[peer_of(slot)].host;
   out_.to_incarnation = peers_[peer_of(slot)].incarnation;

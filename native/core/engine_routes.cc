@@ -244,15 +244,21 @@ void Engine::Impl::want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, b
   }
 }
 
-// The exceptions' rules stand always, so that a single peer moves with one operation. Only for
-// families in use: a kernel without IPv6 would refuse the other.
-void Engine::Impl::want_exception_rules() {
+// The exceptions' rules stand always, so that a single peer moves with one operation; so does the
+// one that keeps the udp transport's heartbeats out of all this. Only for families in use: a kernel
+// without IPv6 would refuse the other.
+void Engine::Impl::want_standing_rules() {
   for (const Lan& lan : lans_) {
     for (const Prefix& address : lan.config.addresses) {
       if (address.address.is_link_local()) continue;
       RouteKey key{RouteKey::Kind::kRule, kExceptionsTable, {}};
       key.destination.address.family = address.address.family;
       store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kExceptionsPriority);
+      // Only IPv4 has a reverse path filter.
+      if (!config_.udp_port || address.address.family != Family::kIpv4) continue;
+      key.table = kMainTable;
+      key.udp_port = config_.udp_port;
+      store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kHeartbeatsPriority);
     }
   }
 }

@@ -33,7 +33,9 @@ size_t RouteStore::bucket(const RouteKey& key) const {
   uint64_t words[2];
   std::memcpy(words, key.destination.address.bytes.data(), sizeof(words));
   uint64_t hash = mix(mix(key.table, words[0]), words[1]);
-  hash = mix(hash, (uint64_t{key.destination.length} << 8) | static_cast<uint64_t>(key.kind));
+  const uint64_t port = key.udp_port ? *key.udp_port + 1ULL : 0;
+  hash = mix(hash,
+             port << 16 | uint64_t{key.destination.length} << 8 | static_cast<uint64_t>(key.kind));
   const size_t mask = index_.size() - 1;
   size_t i = static_cast<size_t>(hash >> 16) & mask;
   while (index_[i] != 0 && entries_[index_[i] - 1].key != key) i = (i + 1) & mask;

@@ -59,7 +59,7 @@ std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
     error = open_all(config->port);
   }
   if (error) return error;
-  config->engine.udp_transport = transport_ == Transport::kUdp;
+  if (transport_ == Transport::kUdp) config->engine.udp_port = port_;
   for (size_t i = 0; i < count_; i++) config->engine.lans[i] = lans_[i].config;
   return std::nullopt;
 }

@@ -12,9 +12,9 @@
 // only for those that are news (LanSocket::bell_fd): a healthy pair then costs one wake-up an
 // interval. Three epoll sets make that a matter of choosing which to wait on.
 //
-// A timer wakes an idle core some 50 to 120 us late. So the last moment before a verdict is not slept
-// through but watched (watch_for): the verdict comes when it is due. It costs nothing while all is
-// well, because then every path is heard long before.
+// A timer wakes an idle core some 50 to 120 us late. So the last moment before a verdict is not
+// slept through but watched (watch_for): the verdict comes when it is due. It costs nothing while
+// all is well, because then every path is heard long before.
 //
 // Owned and used by the engine's thread alone; the owner is met in the Mailbox. Nothing here
 // allocates after open().

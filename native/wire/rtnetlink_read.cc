@@ -55,6 +55,14 @@ uint32_t as_u32(Bytes data) {
   return value;
 }
 
+// Of a range, the first: ours have but one.
+std::optional<uint16_t> as_port(Bytes data) {
+  fib_rule_port_range range{};
+  if (data.size() < sizeof range) return std::nullopt;
+  std::memcpy(&range, data.data(), sizeof range);
+  return range.start;
+}
+
 std::string_view as_text(Bytes data) {
   const auto end = std::find(data.begin(), data.end(), 0);
   return {reinterpret_cast<const char*>(data.data()), static_cast<size_t>(end - data.begin())};
@@ -199,6 +207,7 @@ bool read_rule(Bytes body, KernelEntry* entry) {
     if (attribute.type == FRA_TABLE) entry->key.table = as_u32(data);
     if (attribute.type == FRA_DST) destination = as_ip(family, data);
     if (attribute.type == FRA_PRIORITY) entry->priority = as_u32(data);
+    if (attribute.type == FRA_DPORT_RANGE) entry->key.udp_port = as_port(data);
     if (attribute.type == FRA_PROTOCOL && !data.empty()) protocol = data[0];
   }
   entry->key.destination = {destination, head.dst_len};

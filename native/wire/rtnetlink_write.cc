@@ -10,6 +10,7 @@
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -178,6 +179,12 @@ size_t write_rule(const RouteOp& op, std::span<uint8_t> out) {
   if (destination.length > 0) message.attribute_ip(FRA_DST, destination.address);
   message.attribute_u32(FRA_TABLE, op.key.table);
   message.attribute_u32(FRA_PRIORITY, op.priority);
+  if (op.key.udp_port) {
+    const fib_rule_port_range port{*op.key.udp_port, *op.key.udp_port};
+    message.attribute_u8(FRA_IP_PROTO, IPPROTO_UDP);
+    message.attribute(FRA_SPORT_RANGE, &port, sizeof port);
+    message.attribute(FRA_DPORT_RANGE, &port, sizeof port);
+  }
   message.attribute_u8(FRA_PROTOCOL, kRouteProtocol);
   return message.finish();
 }

@@ -161,6 +161,11 @@ void check_rules(Kernel& kernel) {
   check_round_trip(kernel, rule(2, "2001:db8:1::/64", standby_table({1}), standby_priority({1})));
   check_round_trip(kernel, rule(3, "0.0.0.0/0", kExceptionsTable, kExceptionsPriority));
   check_round_trip(kernel, rule(4, "::/0", kExceptionsTable, kExceptionsPriority));
+  for (const char* any : {"0.0.0.0/0", "::/0"}) {
+    RouteOp heartbeats = rule(5, any, kMainTable, kHeartbeatsPriority);
+    heartbeats.key.udp_port = 9311;
+    check_round_trip(kernel, heartbeats);
+  }
 }
 
 std::string output_of(const char* command) {

@@ -36,6 +36,7 @@ RouteOp op_of(const test::Vector& v) {
   op.key.kind = v.text("what") == "rule" ? RouteKey::Kind::kRule : RouteKey::Kind::kRoute;
   op.key.table = static_cast<uint32_t>(v.number("table"));
   op.key.destination = *parse_prefix(v.text("destination"));
+  if (v.has("udpPort")) op.key.udp_port = static_cast<uint16_t>(v.number("udpPort"));
   op.priority = static_cast<uint32_t>(v.number("priority"));
   op.target.out_ifindex = static_cast<uint32_t>(v.number("outIfindex"));
   op.target.also_direct_ifindex = static_cast<uint32_t>(v.number("alsoDirectIfindex"));
