@@ -275,6 +275,7 @@ export interface NativeHeartbeat {
   ackByBroadcast: boolean;
   hearsYou: boolean;
   missingIsPartial: boolean;
+  urgent: boolean;
   cluster: number;
   host: string;
   incarnation: string;

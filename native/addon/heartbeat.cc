@@ -27,6 +27,7 @@ void read_flags(const Fields& from, Heartbeat* beat) {
   beat->ack_by_broadcast = from.flag("ackByBroadcast");
   beat->hears_you = from.flag("hearsYou");
   beat->missing_is_partial = from.flag("missingIsPartial");
+  beat->urgent = from.flag("urgent");
 }
 
 void read_heartbeat(const Fields& from, Heartbeat* beat) {
@@ -72,6 +73,7 @@ Napi::Object from_heartbeat(Napi::Env env, const Heartbeat& beat) {
   object.Set("ackByBroadcast", beat.ack_by_broadcast);
   object.Set("hearsYou", beat.hears_you);
   object.Set("missingIsPartial", beat.missing_is_partial);
+  object.Set("urgent", beat.urgent);
   object.Set("cluster", beat.cluster);
   object.Set("host", from_id(env, beat.host.value));
   object.Set("incarnation", from_id(env, beat.incarnation.value));

@@ -143,7 +143,7 @@ class Engine::Impl {
 
   // --- probes (engine_probes.cc)
   void send_inquiries(Instant now, Effects& effects);
-  void send_inquiry(Instant now, LanIndex lan, Effects& effects);
+  void send_inquiry(Instant now, LanIndex lan, bool urgent, Effects& effects);
   void send_ack(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void send_solicit(Instant now, uint32_t slot, Effects& effects);
   void send_goodbyes(Effects& effects);

@@ -47,6 +47,7 @@ SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& 
   out_.hears_you = false;
   out_.ack_by_broadcast = false;
   out_.missing_is_partial = false;
+  out_.urgent = false;
   out_.missing.clear();
   out_.to = HostId{};
   out_.to_incarnation = Incarnation{};
@@ -61,8 +62,8 @@ void Engine::Impl::finish_packet(SendPacket& packet) {
   counters_.packets_sent++;
 }
 
-// The regular round, and INQs out of turn on LANs where we have just lost somebody, so that both
-// ends switch together.
+// The regular round, and INQs out of turn on LANs where we have just lost somebody or hear somebody
+// again, so that both ends switch, and switch back, together.
 void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
   if (!config_.requestor) return;
   const bool regular = now >= next_send_;
@@ -73,7 +74,7 @@ void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
     lan.urgent = false;
     if (!lan.carrier || (!regular && !hurry)) continue;
     if (!regular) lan.urgent_at = now;
-    send_inquiry(now, LanIndex{static_cast<uint8_t>(i)}, effects);
+    send_inquiry(now, LanIndex{static_cast<uint8_t>(i)}, hurry, effects);
   }
   if (!regular) return;
   // An absolute grid: lateness does not add up, and what was missed is not made up for.
@@ -84,10 +85,11 @@ void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
   }
 }
 
-void Engine::Impl::send_inquiry(Instant now, LanIndex index, Effects& effects) {
+void Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effects& effects) {
   SendPacket* packet = start_packet(index, MessageType::kInq, effects);
   if (packet == nullptr) return;
   Lan& lan = lans_[index.value];
+  out_.urgent = urgent;
   out_.sequence = ++lan.sequence;
   lan.sent_at[lan.sequence % kSentWindow] = now;
   out_.ack_by_broadcast = config_.udp_port && lan.away > 0;

@@ -84,7 +84,8 @@ Event Engine::Impl::path_event(EventKind kind, Instant now, uint32_t slot) const
   return event;
 }
 
-// We list a peer as missing while its path is down because *we* do not hear it.
+// We list a peer as missing while its path is down because *we* do not hear it. It cannot switch
+// back before it knows that we do again, so that is said at once.
 void Engine::Impl::update_missing(uint32_t slot) {
   Path& path = paths_[slot];
   const bool listed = path.state == PathState::kDown && !path.hearing;
@@ -94,6 +95,7 @@ void Engine::Impl::update_missing(uint32_t slot) {
     path.missing_slot = list.join(peer_of(slot));
     return;
   }
+  lans_[lan_of(slot).value].urgent = config_.requestor;
   const uint32_t place = *path.missing_slot;
   path.missing_slot.reset();
   if (const auto moved = list.leave(place)) {

@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t kPayloadAt = ETH_HLEN + 8;  // and the IP header, whose length is in X
 constexpr uint32_t kTypeAt = kPayloadAt + 5, kFlagsAt = kPayloadAt + 6;
 constexpr uint32_t kMissingCountAt = kPayloadAt + 45;
-constexpr uint32_t kSolicit = 1 << 1, kHearsYou = 1 << 3;
+constexpr uint32_t kSolicit = 1 << 1, kHearsYou = 1 << 3, kUrgent = 1 << 5;
 
 // BPF jumps are relative; the program names its targets by their line.
 constexpr uint8_t jump(int from, int to) { return static_cast<uint8_t>(to - from - 1); }
@@ -60,14 +60,14 @@ int attach_packet_filter(int fd, uint16_t port, Take take) {
       /*17*/ BPF_STMT(BPF_LDX | BPF_IMM, 40),
       /*18*/ load(BPF_H | BPF_IND, ETH_HLEN + 2),  // UDP: destination port
       /*19*/ test(BPF_JEQ, port, jump(19, ours), jump(19, kDrop)),
-      // News: a goodbye, whatever was asked for, a list of missing hosts, "I do not hear you".
+      // News: a goodbye, whatever was asked for or is urgent, missing hosts, "I do not hear you".
       /*20*/ load(BPF_B | BPF_IND, kTypeAt),
       /*21*/ test(BPF_JEQ, kTypeInq, jump(21, kInq), 0),
       /*22*/ test(BPF_JEQ, kTypeAck, 0, jump(22, kKeep)),
       /*23*/ load(BPF_H | BPF_IND, kFlagsAt),
       /*24*/ test(BPF_JSET, kHearsYou, 0, jump(24, kKeep)),
       /*25*/ load(BPF_H | BPF_IND, kFlagsAt),
-      /*26*/ test(BPF_JSET, kSolicit, jump(26, kKeep), 0),
+      /*26*/ test(BPF_JSET, kSolicit | kUrgent, jump(26, kKeep), 0),
       /*27*/ load(BPF_B | BPF_IND, kMissingCountAt),
       /*28*/ test(BPF_JEQ, 0, jump(28, kDrop), 0),
       /*29*/ BPF_STMT(BPF_RET | BPF_K, bytes),

@@ -58,6 +58,7 @@ constexpr uint16_t kFlagSolicit = 1 << 1;
 constexpr uint16_t kFlagAckByBroadcast = 1 << 2;
 constexpr uint16_t kFlagHearsYou = 1 << 3;
 constexpr uint16_t kFlagMissingIsPartial = 1 << 4;
+constexpr uint16_t kFlagUrgent = 1 << 5;
 
 constexpr uint32_t kMinIntervalUs = 50;
 constexpr uint32_t kMaxIntervalUs = 3600U * 1000 * 1000;
@@ -89,6 +90,7 @@ uint16_t flags_of(const Heartbeat& beat) {
   if (beat.ack_by_broadcast) flags |= kFlagAckByBroadcast;
   if (beat.hears_you) flags |= kFlagHearsYou;
   if (beat.missing_is_partial) flags |= kFlagMissingIsPartial;
+  if (beat.urgent) flags |= kFlagUrgent;
   return static_cast<uint16_t>(flags);
 }
 
@@ -98,6 +100,7 @@ void read_flags(uint16_t flags, Heartbeat* beat) {
   beat->ack_by_broadcast = (flags & kFlagAckByBroadcast) != 0;
   beat->hears_you = (flags & kFlagHearsYou) != 0;
   beat->missing_is_partial = (flags & kFlagMissingIsPartial) != 0;
+  beat->urgent = (flags & kFlagUrgent) != 0;
 }
 
 // A name is shown in logs and on terminals: whatever is not printable ASCII is not let through.

@@ -43,6 +43,8 @@ struct Heartbeat {
   // ACK: the sender hears `to` well (does not count it as missing on this LAN)
   bool hears_you = false;
   bool missing_is_partial = false;  // the missing list did not fit: absence from it proves nothing
+  // INQ: sent out of turn, because the sender has just lost somebody or hears somebody again
+  bool urgent = false;
 
   uint32_t cluster = 0;         // hash of the cluster's name; others' packets are dropped
   HostId host;                  // never zero

@@ -155,6 +155,7 @@ TEST_CASE("the bell rings for news and for nothing else") {
       {"a regular inquiry", false, [](Heartbeat&) {}},
       {"a missing host", true, [](Heartbeat& b) { REQUIRE(b.missing.push(HostId{9})); }},
       {"a solicit", true, [](Heartbeat& b) { b.solicit = true; }},
+      {"an urgent inquiry", true, [](Heartbeat& b) { b.urgent = true; }},
       {"a goodbye", true, [](Heartbeat& b) { b.type = MessageType::kBye; }},
       {"an ACK", false,
        [](Heartbeat& b) {

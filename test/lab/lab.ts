@@ -239,11 +239,10 @@ export async function survivesOutage(t: Test, lab: Lab, mayLose = 0): Promise<vo
   const healedUs = await lab.cuts.heal({ lan: 'a' });
   await lab.goes('a', 'a');
   await flow();
-  for (const stream of streams)
-    t.ok(
-      (await stream.report(healedUs)).lost <= mayLose,
-      `at most ${mayLose} lost on the way back`,
-    );
+  for (const stream of streams) {
+    const { lost } = await stream.report(healedUs);
+    t.ok(lost <= mayLose, `${lost} lost on the way back, at most ${mayLose}`);
+  }
   await lab.allUp();
   t.equal((await lab.daemon(1).status()).exit, 0, 'faild status is content again');
   await lab.stopsClean(t);

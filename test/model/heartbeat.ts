@@ -139,6 +139,7 @@ export function readHeartbeat(bytes: Buffer): NativeHeartbeat {
     ackByBroadcast: flag(2),
     hearsYou: flag(3),
     missingIsPartial: flag(4),
+    urgent: flag(5),
     cluster,
     host,
     incarnation,
