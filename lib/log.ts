@@ -20,7 +20,9 @@ export interface Log {
 
 /** Throws when the log file cannot be opened; later failures are only counted. */
 export async function openLog(logFile: string | null, host: string): Promise<Log> {
-  const sink = new LineSink(logFile, sayOnStderr);
+  const sink = new LineSink(logFile ?? 1, sayOnStderr, (lines) =>
+    logger.warn({ lines }, `lost: ${lines} lines of this log could not be written`),
+  );
   const onTerminal = logFile === null && isatty(1);
   const logger = makeLogger(onTerminal ? await prettyStream() : sink, host);
   return {

@@ -1,8 +1,20 @@
 // Aim: every line is on disk when the call returns; a rotation and a full disk never reach the
 // daemon.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 import type { FaildEvent } from '../../lib/events.js';
 import { LineSink } from '../../lib/line-sink.js';
@@ -110,6 +122,67 @@ t.test('after the trouble: its end is said with the number of lines lost', async
   t.match(said, [/ENOSPC/, /^the log can be written again; 2 lines were lost$/]);
   t.equal(sink.failed, 0);
 });
+
+/** A pipe that does not block, as standard output may be, and its reader. */
+function openPipe(t: Test) {
+  const path = join(t.testdir(), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  t.teardown(() => [reader, writer].map(closeSync));
+  const read = (): string => {
+    const buffer = Buffer.alloc(1 << 16);
+    try {
+      return buffer.toString('utf8', 0, readSync(reader, buffer));
+    } catch {
+      return ''; // empty just now
+    }
+  };
+  return { writer, read };
+}
+
+t.test('a pipe whose reader is slow: lines wait, none is lost, order stays', async (t) => {
+  const { writer, read } = openPipe(t);
+  const said: string[] = [];
+  const sink = new LineSink(writer, (line) => said.push(line));
+  const lines = Array.from({ length: 4000 }, (_, i) => `line ${i} ${'x'.repeat(300)}\n`);
+  for (const line of lines) sink.write(line); // 1.2 MB; the pipe holds 64 KiB
+  let seen = '';
+  while (seen.length < lines.join('').length) {
+    seen += read();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  t.equal(seen, lines.join(''));
+  t.same(said, []);
+  sink.close();
+});
+
+t.test(
+  'a reader that takes nothing for long: one gap, counted, and said in its place',
+  async (t) => {
+    const { writer, read } = openPipe(t);
+    const said: string[] = [];
+    const sink = new LineSink(
+      writer,
+      (line) => said.push(line),
+      (lost) => sink.write(`gap of ${lost}\n`),
+    );
+    const line = `${'x'.repeat(1023)}\n`;
+    const count = 3 * 8192;
+    for (let i = 0; i < count; i++) sink.write(line);
+    const lost = sink.failed;
+    t.ok(lost > 8192, `${lost} lines did not fit`);
+    let seen = '';
+    while (!seen.includes('gap')) {
+      seen += read();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    t.ok(seen.endsWith(`gap of ${lost}\n`));
+    t.equal(seen.split(line).length - 1, count - lost);
+    t.match(said, [/its reader is too slow; going on without$/, / again; \d+ lines were lost$/]);
+    sink.close();
+  },
+);
 
 t.test('a directory that is gone at the rotation: the old file is kept', async (t) => {
   const dir = join(t.testdir(), 'logs');
