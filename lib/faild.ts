@@ -3,6 +3,8 @@
 //
 // The engine detects and fails over on its own thread, and needs nothing of what happens here: this
 // side names its events, answers questions about its tables, and starts and stops it.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { type ClockReading, wallMs } from './clock.js';
 import { type Config, type FaildOptions, parseConfig } from './config.js';
 import { FaildError } from './errors.js';
@@ -21,10 +23,14 @@ import {
 import { Peers } from './peers.js';
 import { planFor } from './policy.js';
 import { buildStatus, type RunFacts, type Status } from './status.js';
+import { Told } from './told.js';
 import { version } from './version.js';
 
 /** Twice the engine's event ring: a reader that keeps up loses nothing, whatever comes at once. */
 const defaultCapacity = 8192;
+
+/** Events published at a time: then the readers get a turn, so that a burst fits their queues. */
+const publishedAtOnce = 1024;
 
 /** The most that a timer of Node holds. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -37,6 +43,7 @@ export class Faild implements AsyncDisposable {
 
   readonly #engine: NativeEngine;
   readonly #peers: Peers;
+  readonly #told = new Told();
   readonly #readers = new Set<EventQueue>();
   #undelivered: NativeEvent[] = [];
   #lost = 0;
@@ -131,29 +138,41 @@ export class Faild implements AsyncDisposable {
 
   /**
    * In order, and with names: events of a host that is new here wait for the snapshot that names
-   * it.
+   * it. Where the engine could not hand over all of them, its table says what came of it.
    */
   async #deliver(): Promise<void> {
     while (this.#undelivered.length > 0 || this.#lost > this.#lostSeen) {
-      const events = this.#undelivered.splice(0);
+      const events = this.#undelivered.splice(0, publishedAtOnce);
       const missing = this.#lost - this.#lostSeen;
       this.#lostSeen = this.#lost;
-      if (missing > 0 || this.#peers.isStale(events)) await this.#refreshNames();
-      const now = readClock();
-      for (const event of events) this.#publish(translate(event, this.#peers, now));
-      if (missing > 0) this.#publish(lostEvent(missing, now));
+      const stale = missing > 0 || this.#peers.isStale(events);
+      const snapshot = stale ? await this.#readTable() : undefined;
+      this.#publish(events);
+      if (missing > 0) {
+        this.#send(lostEvent(missing, readClock()));
+        const rows = snapshot === undefined ? [] : this.#told.catchUp(snapshot);
+        this.#undelivered = rows.concat(this.#undelivered);
+      }
+      await nextTurn();
     }
   }
 
-  #publish(event: FaildEvent | undefined): void {
+  #publish(events: readonly NativeEvent[]): void {
+    const now = readClock();
+    for (const event of events) {
+      if (this.#told.note(event)) this.#send(translate(event, this.#peers, now));
+    }
+  }
+
+  #send(event: FaildEvent | undefined): void {
     if (event === undefined) return;
     for (const reader of this.#readers) reader.push(event);
   }
 
   /** Without an answer the events go out all the same, with ids for names. */
-  async #refreshNames(): Promise<void> {
-    if (this.#stopped !== undefined) return;
-    await this.#takeSnapshot().catch(() => undefined);
+  async #readTable(): Promise<NativeSnapshot | undefined> {
+    if (this.#stopped !== undefined) return undefined;
+    return await this.#takeSnapshot().catch(() => undefined);
   }
 
   /** The engine answers one question at a time; whoever asks meanwhile shares the answer. */

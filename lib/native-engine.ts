@@ -82,7 +82,8 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     }
 
     drain(): { events: NativeEvent[]; lost: number } {
-      this.#fill();
+      // The rest stays in the ring and rings again: two fills at once would not fit the backlog.
+      if (this.#backlog.length === 0) this.#fill();
       const events = this.#backlog;
       this.#backlog = [];
       return { events, lost: this.#lostInRing + this.#lostHere };

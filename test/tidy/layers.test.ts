@@ -11,7 +11,7 @@ const libLayers = [
   ['clock', 'errors', 'settings', 'units', 'version'],
   ['native', 'native-engine'],
   ['config', 'events', 'identity', 'interfaces', 'policy'],
-  ['event-queue', 'line-sink', 'log-lines', 'peers', 'status'],
+  ['event-queue', 'line-sink', 'log-lines', 'peers', 'status', 'told'],
   ['faild', 'log', 'status-text', 'control-client'],
   ['control'],
   ['daemon'],
