@@ -1,8 +1,20 @@
-// What the configuration's values are on the wire. Called by the addon when it builds an
-// EngineConfig.
+// What follows from the configuration: its values on the wire, for the addon that builds an
+// EngineConfig, and the size of the route tables, for the engine and the resync.
 #include "core/config.h"
 
 namespace faild {
+namespace {
+
+// Two places (exception, standby) of two addresses a path, and the rules: two that stand always in
+// either family, and those of the LANs.
+constexpr size_t kPlacesPerPath = 4;
+constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
+
+}  // namespace
+
+size_t route_places(const EngineConfig& config) {
+  return config.max_peers * config.lans.size() * kPlacesPerPath + kRulePlaces;
+}
 
 uint32_t cluster_hash(std::string_view name) {
   // FNV-1a (Fowler, Noll, Vo): its offset basis and prime for 32 bits. It tells clusters apart; it

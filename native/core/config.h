@@ -74,6 +74,9 @@ struct EngineConfig {
   Plan plan;
 };
 
+// The most routes and rules that an engine of this configuration may have in the kernel.
+[[nodiscard]] size_t route_places(const EngineConfig& config);
+
 [[nodiscard]] uint32_t cluster_hash(std::string_view name);  // FNV-1a, 32 bit
 
 }  // namespace faild

@@ -11,13 +11,17 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "base/time.h"
 
 namespace faild {
 
 class DeadlineHeap {
  public:
-  explicit DeadlineHeap(size_t slots) : at_(slots), place_(slots, kAbsent) { heap_.reserve(slots); }
+  explicit DeadlineHeap(size_t slots, Memory* memory = general_heap())
+      : heap_(memory), at_(slots, memory), place_(slots, kAbsent, memory) {
+    heap_.reserve(slots);
+  }
 
   struct Entry {
     uint32_t slot;
@@ -86,9 +90,9 @@ class DeadlineHeap {
     }
   }
 
-  std::vector<uint32_t> heap_;   // slots, earliest first
-  std::vector<Instant> at_;      // by slot
-  std::vector<uint32_t> place_;  // by slot: index in heap_
+  std::pmr::vector<uint32_t> heap_;   // slots, earliest first
+  std::pmr::vector<Instant> at_;      // by slot
+  std::pmr::vector<uint32_t> place_;  // by slot: index in heap_
 };
 
 }  // namespace faild

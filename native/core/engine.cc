@@ -17,10 +17,6 @@ constexpr Duration kStallReportEvery = Duration::seconds(1);
 // Learned neighbour entries are written again at this pace, below the kernel's 30 s of
 // base_reachable_time.
 constexpr Duration kNeighboursEvery = Duration::seconds(20);
-// Room for two places (exception, standby) of two addresses a path, and the rules: two that stand
-// always in either family, and those of the LANs.
-constexpr size_t kPlacesPerPath = 4;
-constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
 
 }  // namespace
 
@@ -29,20 +25,24 @@ DetectorRules rules_of(const EngineConfig& config, const Plan& plan) {
           plan.round_trip_limit};
 }
 
-Engine::Impl::Impl(const EngineConfig& config, Instant now)
+Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
     : config_(config),
       plan_(config.plan),
       rules_(rules_of(config, config.plan)),
-      peers_(config.max_peers),
-      paths_(config.max_peers * config.lans.size()),
-      heap_(config.max_peers * config.lans.size()),
-      store_(config.max_peers * config.lans.size() * kPlacesPerPath + kRulePlaces),
+      peers_(config.max_peers, memory),
+      paths_(config.max_peers * config.lans.size(), memory),
+      lans_(memory),
+      missing_(memory),
+      heap_(config.max_peers * config.lans.size(), memory),
+      store_(route_places(config), memory),
       last_run_(now),
       last_deadline_(now),
       next_send_(now),
       next_tick_(now),
       shortest_(config.interval),
       longest_(config.interval),
+      dirty_(config.max_peers, 0, memory),
+      dirty_flags_(config.max_peers, 0, memory),
       neighbours_again_at_(now + kNeighboursEvery) {
   FAILD_CHECK(config.host != HostId{} && config.incarnation != Incarnation{});
   FAILD_CHECK(!config.lans.empty());
@@ -53,10 +53,8 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now)
     lans_.back().config = lan;
     lans_.back().carrier = lan.carrier;
     lans_.back().since = now;
-    missing_.emplace_back(config.max_peers);
+    missing_.emplace_back(config.max_peers, memory);
   }
-  dirty_.assign(config.max_peers, 0);
-  dirty_flags_.assign(config.max_peers, 0);
   // A random phase keeps a cluster that was started by one command from speaking in unison.
   Random random(config.seed);
   const auto interval_ns = static_cast<uint64_t>(config.interval.in_ns());
@@ -276,8 +274,8 @@ void Engine::Impl::report(Effects& effects, const Event& event) {
 
 // --- the public face
 
-Engine::Engine(const EngineConfig& config, Instant now)
-    : impl_(std::make_unique<Impl>(config, now)) {}
+Engine::Engine(const EngineConfig& config, Instant now, Memory* memory)
+    : impl_(make_owned<Impl>(memory, config, now, memory)) {}
 Engine::~Engine() = default;
 
 void Engine::on_packet(Instant now, const PacketIn& packet, Effects& effects) {

@@ -16,10 +16,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 
+#include "base/memory.h"
 #include "core/config.h"
 #include "core/effects.h"
 #include "core/snapshot.h"
@@ -56,7 +56,8 @@ struct Command {
 
 class Engine {
  public:
-  explicit Engine(const EngineConfig& config, Instant now);
+  // `memory` is taken from here alone, and outlives the engine.
+  explicit Engine(const EngineConfig& config, Instant now, Memory* memory = general_heap());
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -101,7 +102,7 @@ class Engine {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  Owned<Impl> impl_;
 };
 
 }  // namespace faild

@@ -70,7 +70,7 @@ struct Lan {
 
 class Engine::Impl {
  public:
-  Impl(const EngineConfig& config, Instant now);
+  Impl(const EngineConfig& config, Instant now, Memory* memory);
 
   // Inputs, as in engine.h.
   void on_packet(Instant now, const PacketIn& packet, Effects& effects);
@@ -202,10 +202,10 @@ class Engine::Impl {
   Plan plan_;
   DetectorRules rules_;
   PeerTable peers_;
-  std::vector<Path> paths_;  // peer * lan_count + lan
-  std::vector<Lan> lans_;
-  std::vector<MissingList> missing_;  // by LAN
-  DeadlineHeap heap_;                 // attention clock, lazily early
+  std::pmr::vector<Path> paths_;  // peer * lan_count + lan
+  std::pmr::vector<Lan> lans_;
+  std::pmr::vector<MissingList> missing_;  // by LAN
+  DeadlineHeap heap_;                      // attention clock, lazily early
   RouteStore store_;
   Counters counters_;
 
@@ -224,9 +224,9 @@ class Engine::Impl {
 
   // Peers whose routes are to be decided again, first in, first out; `dirty_flags_` keeps each in
   // once.
-  std::vector<uint32_t> dirty_;  // a ring of max_peers places
+  std::pmr::vector<uint32_t> dirty_;  // a ring of max_peers places
   size_t dirty_head_ = 0, dirty_count_ = 0;
-  std::vector<uint8_t> dirty_flags_;
+  std::pmr::vector<uint8_t> dirty_flags_;
   // a rule must reach the kernel before single peers are looked at
   bool lan_verdict_now_ = false;
   uint32_t neighbours_wanted_ = 0, neighbour_cursor_ = 0;

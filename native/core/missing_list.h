@@ -10,12 +10,15 @@
 #include "base/bounded.h"
 #include "base/check.h"
 #include "base/ids.h"
+#include "base/memory.h"
 
 namespace faild {
 
 class MissingList {
  public:
-  explicit MissingList(size_t max_peers) { peers_.reserve(max_peers); }
+  explicit MissingList(size_t max_peers, Memory* memory = general_heap()) : peers_(memory) {
+    peers_.reserve(max_peers);
+  }
 
   [[nodiscard]] size_t size() const { return peers_.size(); }
 
@@ -46,7 +49,7 @@ class MissingList {
   }
 
  private:
-  std::vector<uint32_t> peers_;
+  std::pmr::vector<uint32_t> peers_;
   size_t cursor_ = 0;
 };
 

@@ -7,7 +7,8 @@
 
 namespace faild {
 
-PeerTable::PeerTable(size_t max_peers) : max_peers_(max_peers) {
+PeerTable::PeerTable(size_t max_peers, Memory* memory)
+    : max_peers_(max_peers), peers_(memory), index_(memory) {
   FAILD_CHECK(max_peers >= 1 && max_peers <= kMaxPeers);
   peers_.reserve(max_peers);
   index_.assign(std::bit_ceil(max_peers * 2), 0);

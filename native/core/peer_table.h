@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/memory.h"
 #include "wire/heartbeat.h"
 
 namespace faild {
@@ -26,7 +27,7 @@ struct Peer {
 
 class PeerTable {
  public:
-  explicit PeerTable(size_t max_peers);
+  explicit PeerTable(size_t max_peers, Memory* memory = general_heap());
 
   [[nodiscard]] size_t size() const { return peers_.size(); }
   [[nodiscard]] std::optional<uint32_t> find(HostId host) const;
@@ -38,9 +39,9 @@ class PeerTable {
   [[nodiscard]] size_t bucket(HostId host) const;
 
   size_t max_peers_;
-  std::vector<Peer> peers_;  // reserved for max_peers
+  std::pmr::vector<Peer> peers_;  // reserved for max_peers
   // open addressing, linear probing, at most half full; peer + 1, 0 is free
-  std::vector<uint32_t> index_;
+  std::pmr::vector<uint32_t> index_;
 };
 
 }  // namespace faild

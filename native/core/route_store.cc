@@ -26,8 +26,8 @@ uint64_t mix(uint64_t hash, uint64_t value) {
 
 }  // namespace
 
-RouteStore::RouteStore(size_t capacity)
-    : entries_(capacity), index_(std::bit_ceil(capacity * 2), 0) {}
+RouteStore::RouteStore(size_t capacity, Memory* memory)
+    : entries_(capacity, memory), index_(std::bit_ceil(capacity * 2), 0, memory) {}
 
 size_t RouteStore::bucket(const RouteKey& key) const {
   uint64_t words[2];

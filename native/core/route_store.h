@@ -20,6 +20,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/routes.h"
 #include "core/effects.h"
 
@@ -43,7 +44,7 @@ inline constexpr uint32_t kFirstMetric = 1000;
 
 class RouteStore {
  public:
-  explicit RouteStore(size_t capacity);
+  explicit RouteStore(size_t capacity, Memory* memory = general_heap());
 
   // A place shall hold this. `priority` is used when the place is new (a route without one gets a
   // unique metric). `announce`: report the operation that brings it about. Returns whether an
@@ -141,10 +142,10 @@ class RouteStore {
   void refused(Instant now, const Outstanding& done);
   [[nodiscard]] static bool agrees(const Entry& e) { return e.desired == e.installed; }
 
-  std::vector<Entry> entries_;
+  std::pmr::vector<Entry> entries_;
   size_t used_ = 0;
   uint32_t free_ = kNone;
-  std::vector<uint32_t> index_;  // open addressing; entry + 1, 0 is free
+  std::pmr::vector<uint32_t> index_;  // open addressing; entry + 1, 0 is free
   struct Queue {
     uint32_t head = kNone, tail = kNone;
   };
