@@ -88,6 +88,7 @@ function sayStarted({ facts, lans, warnings }: Faild, log: Log, config: DaemonCo
   );
   for (const warning of warnings) log.warn(warning);
   if (!engine.realtime && config.realtimePriority > 0) log.warn(engine.realtimeHint);
+  if (!engine.memoryLocked) log.warn(engine.lockHint);
 }
 
 function sayWhatStays({ alternates }: Status, log: Log): void {

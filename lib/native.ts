@@ -176,6 +176,11 @@ export interface NativeFacts {
   realtime: boolean;
   realtimeError: number;
   realtimeHint: string;
+  /** The engine thread's own memory. */
+  memoryBytes: number;
+  memoryLocked: boolean;
+  lockError: number;
+  lockHint: string;
 }
 
 export type NativeCommand =

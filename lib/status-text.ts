@@ -78,8 +78,9 @@ function noPeers({ settings }: Status): string {
     : 'no peer heard yet: at least one host must run as requestor (faild -r)';
 }
 
-function notes({ scheduling }: Status): string[] {
-  return scheduling.hint === null ? [] : ['', `note: ${scheduling.hint}`];
+function notes({ scheduling, memory }: Status): string[] {
+  const hints = [scheduling.hint, memory.hint].filter((hint) => hint !== null);
+  return hints.length === 0 ? [] : ['', ...hints.map((hint) => `note: ${hint}`)];
 }
 
 /** Columns as wide as their widest cell, two blanks apart, nothing after the last. */

@@ -30,6 +30,7 @@ export interface Status {
   settings: StatusSettings;
   transport: 'raw' | 'udp';
   scheduling: StatusScheduling;
+  memory: StatusMemory;
   lans: StatusLan[];
   peers: StatusPeer[];
   /** Traffic that does not go its own way now. */
@@ -58,6 +59,15 @@ export interface StatusScheduling {
   /** `fifo`: the engine's thread comes before ordinary processes; `other`: it shares with them. */
   mode: 'fifo' | 'other';
   /** How to get `fifo`; null when it is granted. */
+  hint: string | null;
+}
+
+/** The engine thread's own, taken at its start; it never grows. */
+export interface StatusMemory {
+  bytes: number;
+  /** It cannot be paged out. */
+  locked: boolean;
+  /** How to get that; null when it is so. */
   hint: string | null;
 }
 
@@ -148,6 +158,11 @@ export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: Cloc
     scheduling: {
       mode: engine.realtime ? 'fifo' : 'other',
       hint: engine.realtime ? null : engine.realtimeHint,
+    },
+    memory: {
+      bytes: engine.memoryBytes,
+      locked: engine.memoryLocked,
+      hint: engine.memoryLocked ? null : engine.lockHint,
     },
     lans: snapshot.lans.map((row) => buildLan(row, snapshot.takenUs, now)),
     peers,

@@ -134,6 +134,10 @@ Napi::Object from_facts(Napi::Env env, const RuntimeFacts& facts) {
   object.Set("realtime", facts.realtime);
   object.Set("realtimeError", facts.realtime_error);
   object.Set("realtimeHint", facts.realtime_hint);
+  object.Set("memoryBytes", static_cast<double>(facts.memory_bytes));
+  object.Set("memoryLocked", facts.memory_locked);
+  object.Set("lockError", facts.lock_error);
+  object.Set("lockHint", facts.lock_hint);
   return object;
 }
 

@@ -73,7 +73,7 @@ std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
   for (size_t i = 0; i < count_; i++) {
     RuntimeError error;
     const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
-    lans_[i].socket = open_socket(lans_[i].config, port, bells_, &error);
+    lans_[i].socket = open_socket(lans_[i].config, port, bells_, memory_, &error);
     if (!lans_[i].socket) return error;
   }
   return std::nullopt;
@@ -159,8 +159,8 @@ void LanSet::reopen(Lan& lan) {
   lan.socket.reset();
   if (lan.config.ifindex == 0 || probe_family(lan.config) == Family::kNone) return;
   RuntimeError ignored;  // the interface may be gone again: its next news tries anew
-  lan.socket = transport_ == Transport::kRaw ? open_raw_socket(lan.config, port_, bells_, &ignored)
-                                             : open_udp_socket(lan.config, port_, bells_, &ignored);
+  const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
+  lan.socket = open_socket(lan.config, port_, bells_, memory_, &ignored);
 }
 
 bool LanSet::has_bells() const {

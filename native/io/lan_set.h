@@ -2,12 +2,10 @@
 // and reopen them; the reactor decides when. Engine thread only.
 //
 // An interface is known by its name. A driver that is reloaded gives the name another index: the
-// socket is opened anew then. (Known limit: an opened LAN takes memory, the only thing that does
-// after the start, and only at that moment.)
+// socket is opened anew then, in the memory of the old one.
 #pragma once
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "io/kernel_dump.h"
@@ -20,10 +18,11 @@ class LanSet {
  public:
   struct Lan {
     LanConfig config;
-    std::unique_ptr<LanSocket> socket;  // empty while the interface is away
-    TransportCounters closed;           // of sockets that were closed before
+    Owned<LanSocket> socket;   // empty while the interface is away
+    TransportCounters closed;  // of sockets that were closed before
   };
 
+  explicit LanSet(Memory* memory) : memory_(memory) {}
   // Finds every interface, opens every LAN; `config->lans` then says what is really there, and the
   // transport is chosen.
   [[nodiscard]] std::optional<RuntimeError> open(RuntimeConfig* config);
@@ -51,6 +50,7 @@ class LanSet {
   [[nodiscard]] bool read_interfaces(Configs* seen);
   void reopen(Lan& lan);
 
+  Memory* memory_;
   std::array<Lan, kMaxLans> lans_;
   size_t count_ = 0;
   uint16_t port_ = 0;

@@ -6,10 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
+#include "base/memory.h"
 #include "core/config.h"
 #include "core/effects.h"
 #include "core/engine.h"
@@ -54,10 +54,10 @@ class LanSocket {
 };
 
 // Opening: nullptr and *error on failure.
-[[nodiscard]] std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port,
-                                                         bool with_bell, RuntimeError* error);
-[[nodiscard]] std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port,
-                                                         bool with_bell, RuntimeError* error);
+[[nodiscard]] Owned<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
+                                               Memory* memory, RuntimeError* error);
+[[nodiscard]] Owned<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool with_bell,
+                                               Memory* memory, RuntimeError* error);
 
 // The address from which this LAN's packets of that family come; nullopt: the LAN has none.
 [[nodiscard]] std::optional<IpAddress> source_address(const LanConfig& lan, Family family);

@@ -226,9 +226,9 @@ uint32_t RawSocket::take_drops() {
 
 }  // namespace
 
-std::unique_ptr<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
-                                           RuntimeError* error) {
-  auto opened = std::make_unique<RawSocket>(lan, port);
+Owned<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
+                                 Memory* memory, RuntimeError* error) {
+  auto opened = make_owned<RawSocket>(memory, lan, port);
   if (auto failed = opened->open(with_bell)) {
     *error = std::move(*failed);
     return nullptr;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "io/thread.h"
-
 namespace faild {
 namespace {
 
@@ -43,10 +41,7 @@ std::optional<RuntimeError> Reactor::open(RuntimeConfig config) {
   if (auto error = notices_.open(NetlinkUse::kNotifications)) return error;
   notices_.ignore_others_routes(writer_.port_id());
   if (auto error = lans_.open(&config)) return error;
-  // A peer's every address may have a route in a standby table, and another while it is an
-  // exception.
-  const size_t room = 2 * config.engine.max_peers * config.engine.lans.size() * kMaxAddressesPerLan;
-  if (auto error = resync_.open(room)) return error;
+  if (auto error = resync_.open(route_places(config.engine))) return error;
 
   all_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   news_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
@@ -59,10 +54,8 @@ std::optional<RuntimeError> Reactor::open(RuntimeConfig config) {
   }
   for (size_t i = 0; i < lans_.size(); i++) watch(i);
   tick();
-  engine_ = std::make_unique<Engine>(config.engine, now_);
+  engine_ = make_owned<Engine>(memory_, config.engine, now_, memory_);
   resync_.want();
-  lock_memory(this, sizeof *this);
-  lock_memory(&mailbox_, sizeof mailbox_);
   return std::nullopt;
 }
 

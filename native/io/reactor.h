@@ -23,7 +23,6 @@
 #include <sys/epoll.h>
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "core/engine.h"
@@ -38,8 +37,13 @@ namespace faild {
 
 class Reactor {
  public:
-  Reactor(Mailbox& mailbox, Runtime::Wake wake, void* context)
-      : mailbox_(mailbox), wake_(wake), context_(context) {}
+  Reactor(Mailbox& mailbox, Runtime::Wake wake, void* context, Memory* memory)
+      : mailbox_(mailbox),
+        wake_(wake),
+        context_(context),
+        memory_(memory),
+        lans_(memory),
+        resync_(memory) {}
 
   [[nodiscard]] std::optional<RuntimeError> open(RuntimeConfig config);
   [[nodiscard]] Transport transport() const { return lans_.transport(); }
@@ -79,13 +83,14 @@ class Reactor {
   Mailbox& mailbox_;
   Runtime::Wake wake_;
   void* context_;
+  Memory* memory_;
   UniqueFd all_, news_, quiet_;  // epoll: every packet; those that are news; no packet
   LanSet lans_;
   RouteWriter writer_;
   NetlinkSocket notices_;
   Resync resync_;
   SnapshotFiller snapshot_;
-  std::unique_ptr<Engine> engine_;
+  Owned<Engine> engine_;
   Effects effects_;
 
   Instant now_;           // never decreases; what the engine was told last

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/time.h"
 #include "io/kernel_dump.h"
 
@@ -17,6 +18,7 @@ namespace faild {
 
 class Resync {
  public:
+  explicit Resync(Memory* memory) : entries_(memory) {}
   // `room`: as many entries as faild itself may ever have put there.
   [[nodiscard]] std::optional<RuntimeError> open(size_t room);
 
@@ -40,7 +42,7 @@ class Resync {
   [[nodiscard]] Piece read_all();
 
   NetlinkSocket socket_;
-  std::vector<KernelEntry> entries_;  // reserved
+  std::pmr::vector<KernelEntry> entries_;  // reserved
   bool wanted_ = false, running_ = false, interrupted_ = false;
   size_t stage_ = 0;
   int attempts_ = 0;

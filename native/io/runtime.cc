@@ -1,9 +1,12 @@
 // The owner's side: starting the engine's thread, talking to it through the mailbox, joining it.
 #include "io/runtime.h"
 
+#include <sys/mman.h>
+
 #include <condition_variable>
 #include <mutex>
 
+#include "io/locked_memory.h"
 #include "io/network_namespace.h"
 #include "io/reactor.h"
 #include "io/thread.h"
@@ -14,6 +17,9 @@ class Runtime::Impl {
  public:
   Impl(RuntimeConfig config, Wake wake, void* context)
       : config_(std::move(config)), wake_(wake), context_(context) {}
+  ~Impl() { munlock(&mailbox_, sizeof mailbox_); }  // the heap may give it to anybody
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   [[nodiscard]] std::optional<RuntimeError> start();
   void stop(bool goodbye);
@@ -24,7 +30,7 @@ class Runtime::Impl {
 
  private:
   static void* thread_main(void* self);
-  [[nodiscard]] std::optional<RuntimeError> open(std::unique_ptr<Reactor>* reactor);
+  [[nodiscard]] std::optional<RuntimeError> open(LockedMemory* memory, Owned<Reactor>* reactor);
   void report(std::optional<RuntimeError> outcome);
 
   Wake wake_;
@@ -65,8 +71,9 @@ void Runtime::Impl::stop(bool goodbye) {
 
 void* Runtime::Impl::thread_main(void* argument) {
   auto* self = static_cast<Impl*>(argument);
-  std::unique_ptr<Reactor> reactor;
-  auto outcome = self->open(&reactor);
+  LockedMemory memory;
+  Owned<Reactor> reactor;
+  auto outcome = self->open(&memory, &reactor);
   const bool good = !outcome;
   if (!good) reactor.reset();  // "nothing is left behind" is true before the owner hears of it
   self->report(std::move(outcome));
@@ -74,12 +81,19 @@ void* Runtime::Impl::thread_main(void* argument) {
   return nullptr;
 }
 
-std::optional<RuntimeError> Runtime::Impl::open(std::unique_ptr<Reactor>* reactor) {
+std::optional<RuntimeError> Runtime::Impl::open(LockedMemory* memory, Owned<Reactor>* reactor) {
   if (auto error = enter_namespace(config_.network_namespace)) return error;
-  *reactor = std::make_unique<Reactor>(mailbox_, wake_, context_);
+  if (const int error = memory->open()) {
+    return make_error("ENOMEM", error, "reserving the engine's memory failed: see `ulimit -v`");
+  }
+  *reactor = make_owned<Reactor>(memory, mailbox_, wake_, context_, memory);
   if (auto error = (*reactor)->open(config_)) return error;
   facts_ = RuntimeFacts();
   facts_.transport = (*reactor)->transport();
+  note_locking(memory->seal(), &facts_);
+  facts_.memory_bytes = memory->used();
+  // Written throughout when it was made, so it is in RAM.
+  note_locking(mlock(&mailbox_, sizeof mailbox_) == 0 ? 0 : errno, &facts_);
   return prepare_thread(config_, &facts_);  // last: opening needs no real time
 }
 

@@ -49,6 +49,10 @@ struct RuntimeFacts {
   bool realtime = false;                  // SCHED_FIFO was granted
   int realtime_error = 0;                 // errno when it was not
   std::string realtime_hint;              // how to grant it
+  size_t memory_bytes = 0;                // the thread's own memory; it never grows
+  bool memory_locked = true;              // and cannot be paged out
+  int lock_error = 0;                     // errno when it can
+  std::string lock_hint;                  // how to grant it
 };
 
 // What the transports and the kernel refused, over all LANs. `frame_errors` is indexed by

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 #include "io/errors.h"
@@ -19,10 +20,19 @@ constexpr const char* kRealtimeHint =
     "(setcap cap_sys_nice+ep on the binary, AmbientCapabilities=CAP_SYS_NICE in a systemd unit) "
     "or a limit (LimitRTPRIO=50)";
 
-// Touches the stack's pages, so that no later call takes a fault for them.
-[[gnu::noinline]] void prefault_stack() {
+// Without it a host that is short of memory pages the tables out, and the next verdict waits for
+// its disk.
+constexpr const char* kLockHint =
+    "without locked memory a host that is short of it may page the engine out and delay detection; "
+    "grant CAP_IPC_LOCK (setcap cap_ipc_lock+ep on the binary, AmbientCapabilities=CAP_IPC_LOCK in "
+    "a systemd unit) or a limit (LimitMEMLOCK=64M)";
+
+// Touches the stack's pages, so that no later call takes a fault for them, and keeps them in RAM:
+// errno when that is not permitted. glibc keeps an ended thread's stack for the next one, locked.
+[[gnu::noinline]] int lock_stack() {
   std::array<volatile uint8_t, kPrefaultBytes> pages;
   for (size_t i = 0; i < kPrefaultBytes; i += 4096) pages[i] = 0;
+  return mlock(const_cast<const uint8_t*>(pages.data()), pages.size()) == 0 ? 0 : errno;
 }
 
 void ask_for_realtime(int priority, RuntimeFacts* facts) {
@@ -55,7 +65,7 @@ std::optional<RuntimeError> start_thread(pthread_t* thread, void* (*main)(void*)
 std::optional<RuntimeError> prepare_thread(const RuntimeConfig& config, RuntimeFacts* facts) {
   pthread_setname_np(pthread_self(), "faild-engine");
   prctl(PR_SET_TIMERSLACK, 1UL);
-  prefault_stack();
+  note_locking(lock_stack(), facts);
   if (config.cpu) {
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
@@ -71,6 +81,11 @@ std::optional<RuntimeError> prepare_thread(const RuntimeConfig& config, RuntimeF
   return std::nullopt;
 }
 
-void lock_memory(const void* memory, size_t size) { (void)mlock2(memory, size, 0); }
+void note_locking(int error, RuntimeFacts* facts) {
+  if (error == 0 || facts->lock_error != 0) return;
+  facts->memory_locked = false;
+  facts->lock_error = error;
+  facts->lock_hint = kLockHint;
+}
 
 }  // namespace faild

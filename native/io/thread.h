@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 
-#include <cstddef>
 #include <optional>
 
 #include "io/runtime.h"
@@ -21,8 +20,8 @@ namespace faild {
 [[nodiscard]] std::optional<RuntimeError> prepare_thread(const RuntimeConfig& config,
                                                          RuntimeFacts* facts);
 
-// Keeps this memory in RAM as far as RLIMIT_MEMLOCK allows. Never mlockall: it aborts V8 in the
-// same process.
-void lock_memory(const void* memory, size_t size);
+// Whether all that the thread needs is locked: its own memory, the mailbox, its stack. `error`: the
+// first errno of the three.
+void note_locking(int error, RuntimeFacts* facts);
 
 }  // namespace faild

@@ -237,9 +237,9 @@ uint32_t UdpSocket::take_drops() {
 
 }  // namespace
 
-std::unique_ptr<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool /*with_bell*/,
-                                           RuntimeError* error) {
-  auto opened = std::make_unique<UdpSocket>(lan, port);
+Owned<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool /*with_bell*/,
+                                 Memory* memory, RuntimeError* error) {
+  auto opened = make_owned<UdpSocket>(memory, lan, port);
   if (auto failed = opened->open()) {
     *error = std::move(*failed);
     return nullptr;

@@ -57,7 +57,7 @@ TEST_CASE("a batch of 1000 routes with a bad one in the middle: each result is i
     CHECK_FALSE(writer->last_refusal().message.view().empty());
 
     // A dump during which we wrote is begun again; the next holds everything.
-    auto resync = std::make_unique<Resync>();
+    auto resync = std::make_unique<Resync>(general_heap());
     REQUIRE_FALSE(resync->open(4096));
     resync->want();
     int pieces = 0;

@@ -52,7 +52,7 @@ Frame frame_of(const Heartbeat& beat, bool v6 = false) {
 // host `space`: eth0 ---- eth0 : stranger
 struct Cable {
   lab::Namespace space, stranger;
-  std::unique_ptr<LanSocket> socket;
+  Owned<LanSocket> socket;
   UniqueFd sender;
 
   Cable() {
@@ -64,7 +64,7 @@ struct Cable {
       RuntimeError error;
       for (const InterfaceInfo& info : all) {
         if (info.lan.interface.view() == "eth0")
-          socket = open_raw_socket(info.lan, kPort, true, &error);
+          socket = open_raw_socket(info.lan, kPort, true, general_heap(), &error);
       }
     });
     REQUIRE(socket);

@@ -84,7 +84,7 @@ const snapshot: NativeSnapshot = {
   decodeErrors: { 'too-short': 0 },
 };
 
-function build(more: Partial<NativeSnapshot> = {}, realtime = true): Status {
+function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = true): Status {
   const facts = {
     version: '1.2.3',
     config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
@@ -94,6 +94,10 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true): Status {
       realtime,
       realtimeError: realtime ? 0 : 1,
       realtimeHint: realtime ? '' : 'grant CAP_SYS_NICE',
+      memoryBytes: 17_000_000,
+      memoryLocked: locked,
+      lockError: locked ? 0 : 12,
+      lockHint: locked ? '' : 'grant CAP_IPC_LOCK',
     },
   };
   const now = { wallMs: Date.UTC(2026, 0, 1), monotonicUs: 20_000_500 };
@@ -109,6 +113,7 @@ t.test('the document', async (t) => {
     ageUs: 500,
     host: { id: web1, name: 'web1', incarnation: '0000000000000007' },
     scheduling: { mode: 'fifo', hint: null },
+    memory: { bytes: 17_000_000, locked: true, hint: null },
     settings: { requestor: true, intervalUs: 1000, failAfter: 3, restoreAfter: 10, port: 9311 },
     counters: { failovers: 1 },
   });
@@ -156,14 +161,14 @@ web10  A  10.0.1.10  down     4 s ago                   silent for 4 s, via B
   );
 });
 
-t.test('a whole LAN moved, no peers yet, and the scheduling hint', async (t) => {
+t.test('a whole LAN moved, no peers yet, and what was not granted', async (t) => {
   const moved = build({
     lans: [{ ...lan(0, 'A', 'eth0'), moved: true, carrier: false, state: 'down' }],
   });
   t.match(renderStatus(moved), /^LAN A {2}eth0 .* down .* no carrier, all traffic moved$/m);
-  const alone = build({ peers: [], paths: [] }, false);
+  const alone = build({ peers: [], paths: [] }, false, false);
   t.match(renderStatus(alone), /^no peer heard yet: is faild running on the other hosts/m);
-  t.match(renderStatus(alone), /^note: grant CAP_SYS_NICE$/m);
+  t.match(renderStatus(alone), /^note: grant CAP_SYS_NICE\nnote: grant CAP_IPC_LOCK$/m);
 });
 
 t.test('durations', async (t) => {
