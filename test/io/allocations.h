@@ -1,5 +1,5 @@
 // Counts what the engines' threads allocate while a test asks for it: after the start that must be
-// nothing. Used by runtime_test.cc.
+// nothing. Used by trouble_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,230 @@
+// What a runtime does when something is too much, too late or gone: nothing is lost that is not
+// counted, nobody is blamed for it, and nothing is ever allocated on the engine's thread.
+#include <doctest/doctest.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <thread>
+
+#include "io/allocations.h"
+#include "io/lans.h"
+#include "wire/frame.h"
+#include "wire/heartbeat.h"
+
+namespace faild {
+namespace {
+
+using lab::Hold, lab::Host, lab::Lans;
+using std::chrono::milliseconds;
+
+bool is_verdict(const Event& event) {
+  return event.kind == EventKind::kPathDown || event.kind == EventKind::kLanDown ||
+         event.kind == EventKind::kIsolated;
+}
+bool is_answer(const Event& event) { return event.kind == EventKind::kAnswer; }
+
+Command new_plan(const RuntimeConfig& config, uint32_t id) {
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = config.engine.plan;
+  command.id = id;
+  return command;
+}
+
+// More news than the notification socket holds (8 MiB and the kernel's doubling): rules that come
+// and go.
+void flood_with_news(const lab::Namespace& space) {
+  space.run(
+      "for i in $(seq 20000); do echo rule add pref 40000 lookup main; echo rule del pref 40000; "
+      "done | ip -batch -");
+}
+
+// As many heartbeats of strangers as the kernel takes for a second: every other one spoilt.
+uint64_t flood(const lab::Namespace& space, milliseconds duration) {
+  uint64_t sent = 0;
+  lab::inside(space, [&] {
+    const UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll where{};
+    where.sll_family = AF_PACKET;
+    where.sll_ifindex = static_cast<int>(if_nametoindex("brA"));
+    REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
+    Heartbeat beat;
+    beat.requestor = true;
+    beat.cluster = 0;
+    beat.incarnation = Incarnation{1};
+    beat.interval = Duration::seconds(1);
+    LanAdvert* advert = beat.lans.extend();
+    *advert = LanAdvert();
+    advert->mac = {{2, 0, 0, 0, 0, 9}};
+    REQUIRE(advert->addresses.push(*parse_prefix("10.0.1.99/24")));
+    FrameAddresses to{
+        {{2, 0, 0, 0, 0, 9}}, kBroadcastMac, *parse_ip("10.0.1.99"), limited_broadcast_v4(), 9311};
+    std::array<uint8_t, kMaxHeartbeatBytes> payload;
+    std::array<uint8_t, kMaxFrameBytes> frame;
+    const auto end = std::chrono::steady_clock::now() + duration;
+    while (std::chrono::steady_clock::now() < end) {
+      beat.host = HostId{1000 + sent};
+      const size_t size = encode(beat, payload);
+      if (sent % 2 == 1) payload[sent % size] ^= static_cast<uint8_t>(1 + sent % 255);
+      const size_t bytes = build_frame(to, std::span(payload).first(size), frame);
+      if (send(fd.get(), frame.data(), bytes, 0) > 0) sent++;
+    }
+  });
+  return sent;
+}
+
+}  // namespace
+
+TEST_CASE("an engine at work allocates nothing") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  lab::count_allocations();
+  Host& host = lans.hosts[0];
+  lans.middle.run("ip link set pA2 nomaster");
+  for (Host& each : lans.hosts) CHECK(each.wait_for(lab::is_failover));
+  lans.middle.run("ip link set pA2 master brA");
+  for (Host& each : lans.hosts) CHECK(each.wait_for(lab::is_switchback));
+  host.space.run("ip route flush table all proto 213");
+  CHECK(host.wait_for(EventKind::kRouteRepaired));
+  const uint64_t resyncs = host.snapshot()->counters.resyncs;
+  {
+    const Hold hold(host);
+    flood_with_news(host.space);
+  }
+  host.space.run("ip addr add 10.0.1.77/24 dev ethA; ip addr del 10.0.1.77/24 dev ethA");
+  REQUIRE(host.runtime->submit(new_plan(lans.config(0, Transport::kRaw), 5)));
+  CHECK(host.wait_for([](const Event& e) { return is_answer(e) && e.id == 5; }));
+  CHECK(host.snapshot()->counters.resyncs > resyncs);
+  CHECK(lab::allocations_of_engines() == 0);
+  CHECK(host.runtime->facts().memory_bytes > sizeof(Effects));
+}
+
+TEST_CASE("news that the kernel could not deliver: what was deleted meanwhile is put back") {
+  Lans lans;
+  lans.fail_after = 1000;  // being held for a while is then no silence
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  const auto routes = [&] { return host.space.output("ip route show table all proto 213"); };
+  REQUIRE(Host::eventually([&] { return !routes().empty(); }));
+  const std::string before = routes();
+  const uint64_t resyncs = host.snapshot()->counters.resyncs;
+  {
+    const Hold hold(host);
+    flood_with_news(host.space);
+    host.space.run("ip route flush table all proto 213");
+    CHECK(routes().empty());
+  }
+  CHECK(host.wait_for(EventKind::kRouteRepaired));
+  CHECK(host.snapshot()->counters.resyncs > resyncs);
+  CHECK(Host::eventually([&] { return routes() == before; }));
+  CHECK(host.count(is_verdict) == 0);
+}
+
+TEST_CASE("a full command queue says so, and answers what it took") {
+  Lans lans;
+  lans.start(0, Transport::kRaw);
+  Host& host = lans.hosts[0];
+  const RuntimeConfig config = lans.config(0, Transport::kRaw);
+  {
+    const Hold hold(host);
+    for (uint32_t id = 1; id <= kCommandQueueSlots; id++) {
+      REQUIRE(host.runtime->submit(new_plan(config, id)));
+    }
+    CHECK_FALSE(host.runtime->submit(new_plan(config, 9999)));
+  }
+  const auto taken = [](const Event& e) {
+    return is_answer(e) && e.id <= kCommandQueueSlots && e.error == 0;
+  };
+  CHECK(Host::eventually([&] { return host.count(taken) == kCommandQueueSlots; }));
+  uint32_t next = 1;
+  for (const Event& event : host.events) next += taken(event) && event.id == next ? 1 : 0;
+  CHECK(next == kCommandQueueSlots + 1);  // each once, in order
+  CHECK(host.count([](const Event& e) { return is_answer(e) && e.id == 9999; }) == 0);
+  CHECK(host.lost == 0);
+}
+
+TEST_CASE("a full event ring counts what it loses, and a snapshot makes up for it") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  const RuntimeConfig config = lans.config(0, Transport::kRaw);
+  (void)host.count(is_answer);
+  host.events.clear();
+  host.next = 0;
+  constexpr uint32_t kCommands = kEventRingSlots + 500;
+  for (uint32_t id = 1; id <= kCommands;) {
+    if (host.runtime->submit(new_plan(config, id))) id++;
+  }
+  REQUIRE(host.runtime->request_snapshot(kCommands + 1));
+  std::unique_ptr<Snapshot> snapshot;
+  while (!(snapshot = host.runtime->take_snapshot())) std::this_thread::yield();
+  CHECK(snapshot->paths.size() == 2);
+  for (const PathRow& path : snapshot->paths) CHECK(path.state == PathState::kUp);
+  // What is still in the command queue finds room in the ring, which is read now.
+  CHECK(Host::eventually([&] { return host.count(is_answer) + host.lost >= kCommands + 1; }));
+  CHECK(host.count(is_answer) >= kEventRingSlots);
+  CHECK(host.lost >= 500 - kCommandQueueSlots);
+  CHECK(host.snapshot()->peers.size() == 1);  // and it goes on
+}
+
+TEST_CASE("a stalled engine judges nobody") {
+  Lans lans;
+  lans.start(0, Transport::kRaw);
+  RuntimeConfig patient = lans.config(1, Transport::kRaw);
+  patient.engine.fail_after = 100;  // host 2 may well call host 1 silent, and does not here
+  lans.start(1, patient);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  const uint64_t stalls = host.snapshot()->counters.stalls;
+  {
+    const Hold hold(host);
+    std::this_thread::sleep_for(milliseconds(200));
+  }
+  CHECK(host.snapshot()->counters.stalls > stalls);
+  for (Host& each : lans.hosts) CHECK(each.count(is_verdict) == 0);
+}
+
+TEST_CASE("a flood on a LAN silences nobody and gives no verdict on who still speaks") {
+  Lans lans;
+  lans.interval = Duration::ms(20);
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  const uint64_t before = lans.hosts[0].snapshot()->counters.packets_received;
+  const uint64_t sent = flood(lans.middle, milliseconds(1000));
+  for (Host& each : lans.hosts) {
+    const auto after = each.snapshot();
+    CHECK(after->counters.packets_received > before + sent / 4);
+    for (const PathRow& path : after->paths) {
+      if (path.host.value <= 2) CHECK(path.state == PathState::kUp);
+    }
+    CHECK(each.count([](const Event& e) { return is_verdict(e) && e.host.value <= 2; }) == 0);
+  }
+}
+
+TEST_CASE("an address that comes and goes is told to the peers") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& peer = lans.hosts[1];
+  const auto addresses = [&] {
+    for (const PathRow& path : peer.snapshot()->paths) {
+      if (path.lan == LanIndex{0}) return path.addresses.size();
+    }
+    return size_t{0};
+  };
+  const size_t before = addresses();
+  lans.hosts[0].space.run("ip addr add 10.0.1.77/24 dev ethA");
+  CHECK(peer.wait_for(EventKind::kPeerChanged));
+  CHECK(addresses() == before + 1);
+  lans.hosts[0].space.run("ip addr del 10.0.1.77/24 dev ethA");
+  CHECK(peer.wait_for(EventKind::kPeerChanged));
+  CHECK(addresses() == before);
+  for (Host& each : lans.hosts) CHECK(each.count(is_verdict) == 0);
+}
+
+}  // namespace faild
