@@ -85,7 +85,10 @@ export interface EventDetails {
   /** Routes of an earlier run were found in force and kept. */
   adopted: { count: number };
   'table-full': { peer: PeerRef | null };
-  /** Events that this reader, or faild itself, was too slow to take. */
+  /**
+   * Events that this reader, or faild itself, was too slow to take. Where faild was, what became of
+   * peers, paths and LANs meanwhile follows from the table; a slow reader asks status().
+   */
   lost: { count: number };
 }
 
