@@ -219,10 +219,14 @@ export interface NativeEngine {
   heartbeatCount(): number;
 }
 
-/** One packet that the virtual engine wants to send. `to` null: broadcast. */
+/**
+ * One packet that the virtual engine wants to send. `to` null: broadcast. A unicast goes to `toMac`
+ * where that is known, without asking who has the address.
+ */
 export interface VirtualSend {
   lan: number;
   to: string | null;
+  toMac: string | null;
   payload: Uint8Array;
 }
 /** A neighbour has its address as `destination` and its MAC address as `gateway`. */
@@ -255,8 +259,14 @@ export interface VirtualEngine {
     lan: number,
     from: string,
     payload: Uint8Array,
+    /** The frame's source, as the raw transport sees it; without it the sender's word counts. */
+    fromMac?: string,
   ): VirtualEffects;
+  /** The kernel dropped `count` packets of this LAN before anybody could read them. */
+  onReceiveDrops(nowUs: number, lan: number, count: number): VirtualEffects;
   onLink(nowUs: number, lan: number, carrier: boolean): VirtualEffects;
+  /** Our interface's index, MAC or addresses are now these; its `name` and `carrier` do not count. */
+  onInterface(nowUs: number, lan: number, interface_: NativeLan): VirtualEffects;
   onRouteResult(nowUs: number, id: number, error: number): VirtualEffects;
   onEntryRemoved(
     nowUs: number,
@@ -269,6 +279,8 @@ export interface VirtualEngine {
   onCommand(nowUs: number, command: NativeCommand | { kind: 'bye' }): VirtualEffects;
   onDeadline(nowUs: number): VirtualEffects;
   pollAtUs(): number;
+  /** The path table alone, for who looks after every step. */
+  paths(nowUs: number): NativePathRow[];
   snapshot(nowUs: number): NativeSnapshot;
 }
 

@@ -12,6 +12,7 @@ namespace faild {
 
 // From JavaScript. On a fault an error is pending (see read.h) and the result means nothing.
 [[nodiscard]] EngineConfig to_engine_config(const Fields& from);
+[[nodiscard]] LanConfig to_lan_config(const Fields& from);
 [[nodiscard]] RuntimeConfig to_runtime_config(const Fields& from);
 [[nodiscard]] Command to_command(const Napi::Value& value, size_t lan_count);
 [[nodiscard]] LanIndex to_lan(const Napi::Value& value, const Where& where, size_t lan_count);
@@ -36,6 +37,7 @@ template <size_t N>
 }
 [[nodiscard]] Napi::Object from_event(Napi::Env env, const Event& event);
 [[nodiscard]] Napi::Object from_effects(Napi::Env env, const Effects& effects);
+[[nodiscard]] Napi::Array from_paths(Napi::Env env, const std::vector<PathRow>& paths);
 [[nodiscard]] Napi::Object from_snapshot(Napi::Env env, const Snapshot& snapshot);
 [[nodiscard]] Napi::Object from_facts(Napi::Env env, const RuntimeFacts& facts);
 [[nodiscard]] Napi::Object from_interface(Napi::Env env, const InterfaceInfo& info);

@@ -15,19 +15,6 @@ constexpr std::array<const char*, 2> kEntries = {"route", "rule"};  // RouteKey:
 
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
 
-LanConfig to_lan_config(const Fields& from) {
-  LanConfig lan;
-  lan.name.assign(from.text("name", 32));
-  lan.interface.assign(from.text("interface", kMaxInterfaceNameBytes - 1));
-  lan.ifindex = static_cast<uint32_t>(from.whole("ifindex", 1, INT32_MAX));
-  lan.mac = from.own_mac("mac");
-  lan.carrier = from.flag("carrier");
-  from.list("addresses", 1, kMaxAddressesPerLan, [&](const Napi::Value& value, const Where& where) {
-    (void)lan.addresses.push(read_own_address(value, where));  // the list's length was checked
-  });
-  return lan;
-}
-
 // A duration, where 0 says that there is none.
 std::optional<Duration> optional_duration(const Fields& from, const char* name) {
   const Duration length = from.duration_us(name, Duration(), kMaxHold);
@@ -72,6 +59,19 @@ IpAddress optional_ip(const Fields& from, const char* name) {
 
 LanIndex to_lan(const Napi::Value& value, const Where& where, size_t lan_count) {
   return {static_cast<uint8_t>(read_whole(value, where, 0, lan_count - 1))};
+}
+
+LanConfig to_lan_config(const Fields& from) {
+  LanConfig lan;
+  lan.name.assign(from.text("name", 32));
+  lan.interface.assign(from.text("interface", kMaxInterfaceNameBytes - 1));
+  lan.ifindex = static_cast<uint32_t>(from.whole("ifindex", 1, INT32_MAX));
+  lan.mac = from.own_mac("mac");
+  lan.carrier = from.flag("carrier");
+  from.list("addresses", 1, kMaxAddressesPerLan, [&](const Napi::Value& value, const Where& where) {
+    (void)lan.addresses.push(read_own_address(value, where));  // the list's length was checked
+  });
+  return lan;
 }
 
 EngineConfig to_engine_config(const Fields& from) {

@@ -20,6 +20,8 @@ Napi::Object from_send(Napi::Env env, const SendPacket& send) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("lan", send.lan.value);
   object.Set("to", send.to ? from_address(env, send.to->ip) : env.Null());
+  const bool known = send.to && send.to->mac != MacAddress();
+  object.Set("toMac", known ? from_text(env, to_text(send.to->mac)) : env.Null());
   object.Set("payload", Napi::Buffer<uint8_t>::Copy(env, send.bytes.data(), send.size));
   return object;
 }

@@ -125,6 +125,10 @@ Napi::Object from_named(Napi::Env env, const std::array<uint64_t, N>& counts) {
 
 }  // namespace
 
+Napi::Array from_paths(Napi::Env env, const std::vector<PathRow>& paths) {
+  return from_rows(env, paths);
+}
+
 Napi::Object from_snapshot(Napi::Env env, const Snapshot& snapshot) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("takenUs", from_us(env, snapshot.taken));

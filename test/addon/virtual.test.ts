@@ -8,7 +8,7 @@ import {
   type VirtualEffects,
   type VirtualEngine,
 } from '../../lib/native.js';
-import { engineConfig } from './support.js';
+import { engineConfig, virtualLan } from './support.js';
 
 /** 3 x 10 ms, and a tolerance of 100 us and a twentieth of the interval (native/core/path.h). */
 const deadlineUs = 30_600;
@@ -23,6 +23,8 @@ interface Host {
 class Pair {
   nowUs = 1_000_000;
   readonly dead = new Set<number>();
+  /** What the frames of host number so say, where the transport shows it. */
+  readonly frameMacs = new Map<number, string>();
   readonly hosts: Host[] = [1, 2].map((number) => ({
     engine: new native.VirtualEngine(engineConfig(number), this.nowUs),
     events: [],
@@ -55,10 +57,16 @@ class Pair {
       for (const { lan, payload } of effects.sends) {
         if (this.dead.has(lan)) continue;
         const source = `10.77.${lan + 1}.${from}`;
-        const heard = other.engine.onPacket(this.nowUs, this.nowUs, lan, source, payload);
+        const mac = this.frameMacs.get(from);
+        const heard = other.engine.onPacket(this.nowUs, this.nowUs, lan, source, payload, mac);
         this.carryOut(other, heard);
       }
     }
+  }
+
+  /** The same for both. */
+  inputs(feed: (engine: VirtualEngine) => VirtualEffects): void {
+    for (const host of this.hosts) this.carryOut(host, feed(host.engine));
   }
 
   states(host: number): string[] {
@@ -112,6 +120,78 @@ t.test('healed, the paths are proven again and traffic returns', async (t) => {
       host.engine.snapshot(pair.nowUs).paths.filter(({ alternate }) => alternate !== null),
       [],
     );
+  }
+});
+
+t.test('the frame is believed about its MAC address, without one the sender is', async (t) => {
+  const pair = new Pair();
+  pair.frameMacs.set(2, '02:00:00:00:00:99');
+  pair.runUntil(1_500_000);
+  const macs = (host: number) => pair.hosts[host]?.engine.paths(pair.nowUs).map(({ mac }) => mac);
+  t.same(macs(0), ['02:00:00:00:00:99', '02:00:00:00:00:99']);
+  t.same(macs(1), ['02:00:00:00:00:01', '02:00:00:00:01:01']);
+  const neighbours = pair.hosts[0]?.routeOps.filter(({ what }) => what === 'neighbour');
+  t.ok(neighbours?.length);
+  for (const { gateway } of neighbours ?? []) t.equal(gateway, '02:00:00:00:00:99');
+});
+
+t.test('an answer goes to the MAC address from which the question came', async (t) => {
+  const [asker, answerer] = [1, 2].map((number) => {
+    const engine = new native.VirtualEngine(
+      { ...engineConfig(number), requestor: number === 1 },
+      1_000_000,
+    );
+    engine.onResync(1_000_000, []);
+    return engine;
+  });
+  if (asker === undefined || answerer === undefined) throw new Error('two were made');
+  const atUs = asker.pollAtUs();
+  const [question] = asker.onDeadline(atUs).sends;
+  t.match(question, { lan: 0, to: null, toMac: null });
+  const hear = (mac?: string) => {
+    const payload = question?.payload ?? new Uint8Array();
+    return answerer.onPacket(atUs, atUs, 0, '10.77.1.1', payload, mac).sends;
+  };
+  t.match(hear('02:00:00:00:00:99')[0], { to: '10.77.1.1', toMac: '02:00:00:00:00:99' });
+  t.throws(() => hear('x'), { code: 'EINVAL', message: /^fromMac: "x"/ });
+});
+
+t.test('packets that the kernel dropped put a verdict off by one interval', async (t) => {
+  const verdictUs = (drops: boolean) => {
+    const pair = new Pair();
+    pair.runUntil(1_500_000);
+    pair.dead.add(0);
+    if (drops) pair.inputs((engine) => engine.onReceiveDrops(pair.nowUs, 0, 7));
+    pair.runUntil(1_600_000);
+    const events = pair.hosts[0]?.events ?? [];
+    const told = events.filter(({ kind }) => kind === 'receive-drops').map(({ count }) => count);
+    t.same(told, drops ? [7] : []);
+    return events.find(({ kind }) => kind === 'path-down' || kind === 'lan-down')?.atUs ?? 0;
+  };
+  t.equal(verdictUs(true) - verdictUs(false), 10_000);
+});
+
+t.test('another network card is announced, and the kernel is looked at again', async (t) => {
+  const pair = new Pair();
+  pair.runUntil(1_500_000);
+  const [host] = pair.hosts;
+  const card = { ...virtualLan(1, 0), ifindex: 77, mac: '02:00:00:00:00:77' };
+  const effects = host?.engine.onInterface(pair.nowUs, 0, card);
+  t.equal(effects?.resync, true);
+  pair.runUntil(1_600_000);
+  t.equal(pair.hosts[1]?.events.filter(({ kind }) => kind === 'peer-changed').length, 1);
+  t.match(pair.hosts[1]?.engine.snapshot(pair.nowUs).paths[0], { mac: card.mac, state: 'up' });
+  t.throws(() => host?.engine.onInterface(pair.nowUs, 0, { ...card, mac: 'x' }), {
+    message: /^interface\.mac: "x"/,
+  });
+});
+
+t.test('the path table alone is that of the snapshot', async (t) => {
+  const pair = new Pair();
+  pair.runUntil(1_500_000);
+  for (const { engine } of pair.hosts) {
+    t.equal(engine.paths(pair.nowUs).length, 2);
+    t.same(engine.paths(pair.nowUs), engine.snapshot(pair.nowUs).paths);
   }
 });
 
