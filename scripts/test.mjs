@@ -14,7 +14,7 @@ import { setup } from './setup.mjs';
 const kSuites = [
   { name: 'native', run: runNative },
   { name: 'lib', run: () => runTap('lib') },
-  { name: 'sim', run: () => runTap('sim') },
+  { name: 'cluster', run: () => runTap('cluster') },
   { name: 'addon', run: () => runTap('addon') },
   { name: 'tidy', run: () => runTap('tidy') },
   // Real daemons in network namespaces: last, since they are the slowest, and one at a time.
