@@ -233,16 +233,17 @@ void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
 // for a whole detection time and more is not heard here (or says that it does not hear us), then
 // this path is dead from the start: a host that boots while LAN A is broken must still reach its
 // peers' addresses on A. As long as we do hear the peer, the handshake goes on and `unknown` takes
-// no action.
+// no action; to have heard it once, before the LAN broke, is not enough.
 void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
   path.introduce_at.reset();
-  if (path.state != PathState::kUnknown || path.acked) return;
-  const bool deaf = !path.heard_at || path.heard_by_peer == HeardByPeer::kNo;
+  if (path.state != PathState::kUnknown) return;
+  const bool deaf = !path.hearing || path.heard_by_peer == HeardByPeer::kNo;
   if (deaf && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
+    const Reason reason = path.heard_at ? Reason::kSilent : Reason::kNeverHeard;
     note_silence(path);
-    set_state(now, slot, PathState::kDown, Reason::kNeverHeard, effects, false);
+    set_state(now, slot, PathState::kDown, reason, effects, false);
     judge_lan(now, slot, Reason::kLanSilent, effects);
   } else {
     path.introduce_at = at + detection_time(rules_, config_.interval);

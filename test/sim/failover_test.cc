@@ -207,6 +207,25 @@ TEST_CASE("a host that starts while LAN A is dead reaches its peers' A addresses
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(3)));
 }
 
+TEST_CASE("a direction that dies in the middle of the handshake is judged all the same") {
+  Cluster cluster(17, 2, requestors(2));
+  cluster.start(0);
+  cluster.start(1);
+  const auto proven = [&] {
+    const auto row = cluster.path(0, 1, 1);
+    return row && row->state == PathState::kUp;
+  };
+  REQUIRE(cluster.run_until(proven, Duration::seconds(2)));
+  REQUIRE(cluster.path(1, 0, 1)->silence);
+  REQUIRE(cluster.path(1, 0, 1)->state == PathState::kUnknown);
+  cluster.link(1, 0, 1).cut = true;  // host 1 has heard host 0 on LAN B, and never will again
+  cluster.run(Duration::seconds(3));
+  CHECK(cluster.way(0, 1, 1) == 0);
+  CHECK(cluster.way(1, 0, 1) == 0);
+  cluster.link(1, 0, 1).cut = false;
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(6)));
+}
+
 TEST_CASE("a clean stop leaves nothing, and nobody takes an action") {
   Cluster cluster = started(10, 2, requestors(3));
   cluster.stop(1);
