@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "core/path.h"
 
 namespace faild::sim {
@@ -32,64 +33,134 @@ Scene random_scene(Random& random) {
 Chaos::Chaos(uint64_t seed, const Scene& scene)
     : cluster(seed, scene.lans, scene.hosts), invariants(cluster), random_(seed ^ 0xC4A05) {}
 
+const char* to_string(Fault fault) {
+  switch (fault) {
+    case Fault::kLanDies: return "lan-dies";
+    case Fault::kLanHeals: return "lan-heals";
+    case Fault::kHostCut: return "host-cut";
+    case Fault::kHostDeafOrMute: return "host-deaf-or-mute";
+    case Fault::kHostHeals: return "host-heals";
+    case Fault::kIsolated: return "isolated";
+    case Fault::kOneWay: return "one-way";
+    case Fault::kLossy: return "lossy";
+    case Fault::kDelaying: return "delaying";
+    case Fault::kDuplicating: return "duplicating";
+    case Fault::kReordering: return "reordering";
+    case Fault::kMended: return "mended";
+    case Fault::kFlapping: return "flapping";
+    case Fault::kStarts: return "starts";
+    case Fault::kCrashes: return "crashes";
+    case Fault::kStops: return "stops";
+    case Fault::kRestarts: return "restarts";
+    case Fault::kStalls: return "stalls";
+    case Fault::kReceiveDrops: return "receive-drops";
+    case Fault::kCarrierLost: return "carrier-lost";
+    case Fault::kCarrierBack: return "carrier-back";
+    case Fault::kEntryDeleted: return "entry-deleted";
+    case Fault::kNewsLost: return "news-lost";
+  }
+  return "invalid";
+}
+
 void Chaos::rage(Duration time) {
   const Instant end = cluster.now() + time;
   while (cluster.now() < end && invariants.broken.empty()) {
-    one_fault();
+    const auto fault = static_cast<Fault>(random_.below(kFaults));
+    struck[static_cast<size_t>(fault)]++;
+    strike(fault);
     const auto pause = static_cast<int64_t>(random_.below(random_.below(3) == 0 ? 400 : 30));
     cluster.run(Duration::ms(pause));
-    const size_t host = any_host();
-    if (random_.below(4) == 0) invariants.replay(host);
   }
 }
 
-void Chaos::one_fault() {
-  switch (random_.below(10)) {
-    case 0: cluster.cut_lan(any_lan(), true); break;
-    case 1:
-    case 2: cluster.cut_lan(any_lan(), false); break;
-    case 3: {
-      const uint64_t ways = random_.below(3);
-      cluster.cut_host(any_lan(), any_host(), random_.below(2) == 0, ways != 0, ways != 1);
-      break;
-    }
-    case 4: {
-      const size_t host = any_host();
-      const bool cut = random_.below(2) == 0;
-      for (size_t lan = 0; lan < cluster.lans(); lan++) cluster.cut_host(lan, host, cut);
-      break;
-    }
-    case 5:
-    case 6: fault_of_host(any_host()); break;
-    default: fault_of_link(); break;
+void Chaos::strike(Fault fault) {
+  if (fault >= Fault::kStarts) {
+    strike_host(fault, any_host());
+  } else if (fault >= Fault::kOneWay && fault <= Fault::kMended) {
+    strike_link(fault);
+  } else {
+    strike_wires(fault);
   }
 }
 
-void Chaos::fault_of_link() {
+void Chaos::strike_wires(Fault fault) {
+  const size_t lan = any_lan(), host = any_host();
+  const bool deaf = random_.below(2) == 0;
+  switch (fault) {
+    case Fault::kLanDies: cluster.cut_lan(lan, true); break;
+    case Fault::kLanHeals: cluster.cut_lan(lan, false); break;
+    case Fault::kHostCut: cluster.cut_host(lan, host, true); break;
+    case Fault::kHostDeafOrMute: cluster.cut_host(lan, host, true, !deaf, deaf); break;
+    case Fault::kHostHeals: cluster.cut_host(lan, host, false); break;
+    case Fault::kIsolated:
+      for (size_t each = 0; each < cluster.lans(); each++) cluster.cut_host(each, host, true);
+      break;
+    case Fault::kFlapping: flap(lan); break;
+    default: FAILD_CHECK(false);
+  }
+}
+
+// From far below a detection time to far above it.
+void Chaos::flap(size_t lan) {
+  for (int times = 0; times < 4; times++) {
+    cluster.cut_lan(lan, true);
+    cluster.run(Duration::ms(static_cast<int64_t>(random_.below(200))));
+    cluster.cut_lan(lan, false);
+    cluster.run(Duration::ms(static_cast<int64_t>(random_.below(300))));
+  }
+}
+
+void Chaos::strike_link(Fault fault) {
   Link& link = cluster.link(any_lan(), any_host(), any_host());
-  link = Link{};
-  switch (random_.below(6)) {
-    case 0:
-    case 1: link.cut = true; break;
-    case 2: link.loss_per_mille = static_cast<uint32_t>(random_.below(900)); break;
-    case 3: link.duplicate_per_mille = 300; break;
-    case 4: link.jitter = Duration::ms(30); break;  // overtakes: longer than the shortest interval
-    default: link.delay = Duration::ms(static_cast<int64_t>(random_.below(20))); break;
+  switch (fault) {
+    case Fault::kOneWay: link.cut = true; break;
+    case Fault::kLossy: link.loss_per_mille = static_cast<uint32_t>(random_.below(900)); break;
+    case Fault::kDelaying:
+      link.delay = Duration::ms(static_cast<int64_t>(random_.below(20)));
+      break;
+    case Fault::kDuplicating: link.duplicate_per_mille = 300; break;
+    case Fault::kReordering: link.jitter = Duration::ms(30); break;  // beyond the shortest interval
+    case Fault::kMended: link = Link{}; break;
+    default: FAILD_CHECK(false);
   }
 }
 
-void Chaos::fault_of_host(size_t host) {
+void Chaos::strike_host(Fault fault, size_t host) {
   const bool runs = cluster.host(host).engine != nullptr;
-  if (!runs) {
-    cluster.start(host);
-    return;
+  if (runs == (fault == Fault::kStarts)) return;
+  const auto some_ms = [&](uint64_t most) {
+    return Duration::ms(static_cast<int64_t>(random_.below(most)));
+  };
+  switch (fault) {
+    case Fault::kStarts: cluster.start(host); break;
+    case Fault::kCrashes: cluster.kill(host); break;
+    case Fault::kStops: cluster.stop(host); break;
+    case Fault::kRestarts:
+      cluster.kill(host);
+      cluster.run(some_ms(500));
+      cluster.start(host);
+      break;
+    case Fault::kStalls: cluster.stall(host, some_ms(300)); break;
+    case Fault::kReceiveDrops: cluster.drop_received(any_lan(), host, 5); break;
+    case Fault::kCarrierLost: cluster.carrier(any_lan(), host, false); break;
+    case Fault::kCarrierBack: cluster.carrier(any_lan(), host, true); break;
+    case Fault::kEntryDeleted: delete_entry(host, true); break;
+    case Fault::kNewsLost: delete_entry(host, false); break;
+    default: FAILD_CHECK(false);
   }
-  switch (random_.below(5)) {
-    case 0: cluster.kill(host); break;
-    case 1: cluster.stop(host); break;
-    case 2: cluster.carrier(any_lan(), host, random_.below(2) == 0); break;
-    default: cluster.stall(host, Duration::ms(static_cast<int64_t>(random_.below(300)))); break;
-  }
+}
+
+// Somebody else deletes one of our routes or rules. The news may be lost (ENOBUFS); then everything
+// is looked at.
+void Chaos::delete_entry(size_t host, bool told) {
+  Kernel& kernel = cluster.host(host).kernel;
+  if (kernel.size() == 0) return;
+  const RouteKey key = kernel.entries()[random_.below(kernel.size())].key;
+  kernel.remove(key);
+  if (!told) return cluster.resync(host);
+  cluster.step(host, [&](Engine& engine, Effects& effects) {
+    engine.on_entry_removed(cluster.now(), key, effects);
+  });
 }
 
 void Chaos::heal() {

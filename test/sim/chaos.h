@@ -1,6 +1,7 @@
 // Random clusters and random faults, all from one seed. Used by the random simulation.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,37 @@ struct Scene {
   std::vector<HostOptions> hosts;
 };
 [[nodiscard]] Scene random_scene(Random& random);
+
+// Everything that can go wrong, by name.
+enum class Fault : uint8_t {
+  // the wires
+  kLanDies,
+  kLanHeals,
+  kHostCut,
+  kHostDeafOrMute,
+  kHostHeals,
+  kIsolated,  // one host, on every LAN
+  kOneWay,
+  kLossy,
+  kDelaying,
+  kDuplicating,
+  kReordering,
+  kMended,
+  kFlapping,
+  // daemons and the machines that they run on
+  kStarts,
+  kCrashes,
+  kStops,
+  kRestarts,
+  kStalls,
+  kReceiveDrops,
+  kCarrierLost,
+  kCarrierBack,
+  kEntryDeleted,
+  kNewsLost,  // an entry is deleted, and nobody hears of it until the next dump
+};
+inline constexpr size_t kFaults = 23;
+[[nodiscard]] const char* to_string(Fault fault);
 
 class Chaos {
  public:
@@ -32,11 +64,15 @@ class Chaos {
 
   Cluster cluster;
   Invariants invariants;
+  std::array<uint32_t, kFaults> struck{};  // how often each kind did
 
  private:
-  void one_fault();
-  void fault_of_link();
-  void fault_of_host(size_t host);
+  void strike(Fault fault);
+  void strike_wires(Fault fault);
+  void strike_link(Fault fault);
+  void strike_host(Fault fault, size_t host);
+  void flap(size_t lan);
+  void delete_entry(size_t host, bool told);
   [[nodiscard]] size_t any_host() { return random_.below(cluster.size()); }
   [[nodiscard]] size_t any_lan() { return random_.below(cluster.lans()); }
   [[nodiscard]] bool settled(size_t host);

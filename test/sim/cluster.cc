@@ -171,6 +171,13 @@ void Cluster::carrier(size_t lan, size_t i, bool present) {
   step(i, [&](Engine& engine, Effects& effects) { engine.on_link(now_, change, effects); });
 }
 
+void Cluster::drop_received(size_t lan, size_t i, uint32_t count) {
+  const LanIndex index{static_cast<uint8_t>(lan)};
+  step(i, [&](Engine& engine, Effects& effects) {
+    engine.on_receive_drops(now_, index, count, effects);
+  });
+}
+
 void Cluster::resync(size_t i) {
   hosts_[i].kernel.dump(now_, *hosts_[i].engine);
   step(i, [&](Engine& engine, Effects& effects) { engine.on_resync_end(now_, effects); });

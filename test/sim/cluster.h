@@ -83,6 +83,8 @@ class Cluster {
   void stop(size_t host);                  // goodbye and clean-up
   void stall(size_t host, Duration time);  // its thread sleeps; packets wait in its sockets
   void carrier(size_t lan, size_t host, bool present);  // the host's own interface; cuts nothing
+  // Its kernel drops packets before the daemon reads them, and counts them.
+  void drop_received(size_t lan, size_t host, uint32_t count);
   Link& link(size_t lan, size_t from, size_t to);
   void cut_lan(size_t lan, bool cut);
   void cut_host(size_t lan, size_t host, bool cut, bool outgoing = true, bool incoming = true);

@@ -27,10 +27,11 @@ Duration Invariants::patience(size_t host, const PathRow& row) const {
 
 void Invariants::look(size_t host) {
   looks++;
-  look_at_kernel(host);
-  if (!quiet(host)) return;
+  const bool changed = look_at_kernel(host);
+  if (!quiet(host) || replaying_) return;
   stalls_seen_.resize(cluster_.size());
-  const uint64_t stalls = cluster_.host(host).engine->counters().stalls;
+  const Counters& counters = cluster_.host(host).engine->counters();
+  const uint64_t stalls = counters.stalls + counters.receive_drops;
   if (stalls != stalls_seen_[host]) {
     // Patience is counted in time during which the host was able to listen.
     std::erase_if(bad_since_, [&](const auto& bad) { return std::get<0>(bad.first) == host; });
@@ -38,6 +39,7 @@ void Invariants::look(size_t host) {
   }
   const size_t peers = cluster_.host(host).engine->peer_count();
   for (size_t peer = 0; peer < peers; peer++) look_at_peer(host, peer);
+  replay(host, changed);
 }
 
 // Not heard since its LAN was judged dead: no path to rely on, though its own time is not over.
@@ -85,10 +87,10 @@ void Invariants::look_at_peer(size_t host, size_t peer) {
   }
 }
 
-void Invariants::look_at_kernel(size_t host) {
+bool Invariants::look_at_kernel(size_t host) {
   const Kernel& kernel = cluster_.host(host).kernel;
   changes_seen_.resize(cluster_.size());
-  if (kernel.changes == changes_seen_[host]) return;
+  if (kernel.changes == changes_seen_[host]) return false;
   changes_seen_[host] = kernel.changes;
   if (kernel.redundant > 0) breach(host, "the kernel was asked for what it has");
   std::set<std::pair<uint32_t, uint32_t>> metrics;
@@ -96,10 +98,12 @@ void Invariants::look_at_kernel(size_t host) {
     if (entry.key.kind == RouteKey::Kind::kRule) continue;
     if (!metrics.insert({entry.key.table, entry.priority}).second) breach(host, "a metric twice");
   }
+  return true;
 }
 
-void Invariants::replay(size_t host) {
-  if (!quiet(host)) return;
+void Invariants::replay(size_t host, bool dump) {
+  replaying_ = true;
+  replays++;
   const uint64_t before = cluster_.host(host).kernel.changes;
   Command same;
   same.kind = Command::Kind::kSetPlan;
@@ -110,8 +114,9 @@ void Invariants::replay(size_t host) {
     engine.on_command(cluster_.now(), same, effects);
   });
   if (cluster_.host(host).kernel.changes != before) breach(host, "the same plan gave operations");
-  cluster_.resync(host);
+  if (dump) cluster_.resync(host);
   if (cluster_.host(host).kernel.changes != before) breach(host, "a resync gave operations");
+  replaying_ = false;
 }
 
 }  // namespace faild::sim
