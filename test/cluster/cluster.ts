@@ -376,6 +376,7 @@ export class Cluster {
     const word = carrier ? 'plugged into' : 'unplugged from';
     this.trace.fault(this.nowUs, `host ${host.number} is ${word} LAN ${lanName(lan)}`);
     this.lans.cutHost(lan, host.number, !carrier);
+    this.lans.noteUnsteady(this.nowUs, lan, host.number);
     const face = host.interfaces[lan];
     if (face === undefined) return;
     host.interfaces[lan] = { ...face, carrier };

@@ -169,6 +169,8 @@ export class Invariants {
     if ([host, other].some((end) => !end.runs || end.stopping || end.excusedUntilUs >= sinceUs)) {
       return true;
     }
+    // Nothing is sent into an interface without a carrier, so nothing is lost on the wire either.
+    if ([host, other].some((end) => end.interfaces[lan]?.carrier === false)) return true;
     const links = [
       this.#cluster.lans.link(lan, host.number, other.number),
       this.#cluster.lans.link(lan, other.number, host.number),

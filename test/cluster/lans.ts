@@ -33,7 +33,7 @@ export class Link {
   readonly #runAtUs: number[] = [];
   #unsteadyUs = Number.NEGATIVE_INFINITY;
 
-  /** Delay and jitter have changed: to the receiver that may look like loss. */
+  /** Delay, jitter or a plug has changed: to the receiver that may look like loss. */
   noteUnsteady(nowUs: number): void {
     this.#unsteadyUs = nowUs;
   }
@@ -104,6 +104,13 @@ export class Lans {
     for (let other = 0; other < this.#hosts; other++) {
       if (way !== 'in') this.link(lan, host, other).state.cut = cut;
       if (way !== 'out') this.link(lan, other, host).state.cut = cut;
+    }
+  }
+
+  noteUnsteady(nowUs: number, lan: number, host: number): void {
+    for (let other = 0; other < this.#hosts; other++) {
+      this.link(lan, host, other).noteUnsteady(nowUs);
+      this.link(lan, other, host).noteUnsteady(nowUs);
     }
   }
 

@@ -247,6 +247,26 @@ t.test(
   },
 );
 
+t.test('a direction that dies in the middle of the handshake is judged all the same', async (t) => {
+  const cluster = new Cluster({ seed: 1, lans: 2, hosts: [{}, {}] });
+  watch(cluster);
+  cluster.startAll();
+  const onB = (number: number) =>
+    cluster
+      .host(number)
+      .paths(cluster.nowUs)
+      .find(({ lan }) => lan === B)?.state;
+  cluster.runUntil(() => onB(0) === 'up' || onB(1) === 'up', 1 * seconds);
+  const [first, second] = onB(0) === 'up' ? [0, 1] : [1, 0];
+  t.equal(onB(first), 'up');
+  t.equal(onB(second), 'unknown', 'it has heard the other, which has not answered yet');
+  cluster.setLink(B, first, second, { cut: true });
+  t.same(endure(cluster), []);
+  t.equal(cluster.way(first, second, B), A);
+  t.equal(cluster.way(second, first, B), A);
+  heals(t, cluster);
+});
+
 t.test('three LANs die one after the other, and the last path is never withdrawn', async (t) => {
   const cluster = started({ lans: 3 });
   cluster.cutLan(A);

@@ -30,7 +30,10 @@ export class Trace {
 
   /** Everything that the event says counts for the hash; the line shows the gist. */
   event(nowUs: number, host: number, event: NativeEvent): void {
-    this.#note(`${nowUs.toFixed(3)} us  host ${host}  ${describeEvent(event)}`);
+    // Answers to commands are many, and say little.
+    if (event.kind !== 'answer') {
+      this.#note(`${nowUs.toFixed(3)} us  host ${host}  ${describeEvent(event)}`);
+    }
     this.#hash.update(JSON.stringify(event));
   }
 
