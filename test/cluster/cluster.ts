@@ -316,8 +316,8 @@ export class Cluster {
         mac: from.interfaces[lan]?.mac ?? '',
         payload,
       };
-      const link = this.lans.link(lan, from.number, host.number);
-      for (const delayUs of link.carry(this.nowUs, this.#random)) {
+      const [now, random] = [this.nowUs, this.#random];
+      for (const delayUs of this.lans.carry(now, lan, from.number, host.number, random)) {
         const arrivedUs = this.nowUs + delayUs;
         this.#agenda.plan(arrivedUs, () => this.#arrive(host, arrivedUs, frame));
       }
@@ -375,8 +375,7 @@ export class Cluster {
   #setCarrier(lan: number, host: Host, carrier: boolean): void {
     const word = carrier ? 'plugged into' : 'unplugged from';
     this.trace.fault(this.nowUs, `host ${host.number} is ${word} LAN ${lanName(lan)}`);
-    this.lans.cutHost(lan, host.number, !carrier);
-    this.lans.noteUnsteady(this.nowUs, lan, host.number);
+    this.lans.plug(this.nowUs, lan, host.number, carrier);
     const face = host.interfaces[lan];
     if (face === undefined) return;
     host.interfaces[lan] = { ...face, carrier };

@@ -49,11 +49,11 @@ export class Link {
     return this.state.jitterUs > steadyJitterUs || this.#unsteadyUs >= sinceUs;
   }
 
-  /** One packet: the delays with which its copies arrive, none if it is lost. */
+  /** One packet on a link that is not cut. */
   carry(nowUs: number, random: Random): number[] {
-    const { cut, lossPerMille, duplicatePerMille, mostLostInARow } = this.state;
+    const { lossPerMille, duplicatePerMille, mostLostInARow } = this.state;
     const mayLose = mostLostInARow === null || this.#lostInARow < mostLostInARow;
-    if (cut || (mayLose && random.chance(lossPerMille))) {
+    if (mayLose && random.chance(lossPerMille)) {
       this.noteLost(nowUs);
       return [];
     }
@@ -71,6 +71,8 @@ export class Lans {
   readonly count: number;
   readonly #hosts: number;
   readonly #links: Link[];
+  /** `lan * hosts + host` */
+  readonly #unplugged = new Set<number>();
 
   constructor(count: number, hosts: number) {
     this.count = count;
@@ -107,7 +109,10 @@ export class Lans {
     }
   }
 
-  noteUnsteady(nowUs: number, lan: number, host: number): void {
+  /** The cable of one host; whatever else is done to its links, without it nothing passes. */
+  plug(nowUs: number, lan: number, host: number, plugged: boolean): void {
+    if (plugged) this.#unplugged.delete(lan * this.#hosts + host);
+    else this.#unplugged.add(lan * this.#hosts + host);
     for (let other = 0; other < this.#hosts; other++) {
       this.link(lan, host, other).noteUnsteady(nowUs);
       this.link(lan, other, host).noteUnsteady(nowUs);
@@ -132,8 +137,22 @@ export class Lans {
     }
   }
 
+  /** May a packet pass from one host to the other? */
+  open(lan: number, from: number, to: number): boolean {
+    const plugged = [from, to].every((host) => !this.#unplugged.has(lan * this.#hosts + host));
+    return plugged && !this.link(lan, from, to).state.cut;
+  }
+
   /** Do packets pass between the two in both directions? */
   live(lan: number, a: number, b: number): boolean {
-    return !this.link(lan, a, b).state.cut && !this.link(lan, b, a).state.cut;
+    return this.open(lan, a, b) && this.open(lan, b, a);
+  }
+
+  /** One packet: the delays with which its copies arrive, none if it is lost. */
+  carry(nowUs: number, lan: number, from: number, to: number, random: Random): number[] {
+    const link = this.link(lan, from, to);
+    if (this.open(lan, from, to)) return link.carry(nowUs, random);
+    link.noteLost(nowUs);
+    return [];
   }
 }

@@ -59,8 +59,7 @@ function whyLostOn(cluster: Cluster, from: Host, way: Way, address: string) {
   const hop = way.gateway ?? address;
   const next = cluster.hosts.find((host) => host.owns(hop, lan));
   if (next === undefined) return `nobody has ${hop} on LAN ${lanName(lan)}`;
-  const { cut } = cluster.lans.link(lan, from.number, next.number).state;
-  if (cut) return `lost on LAN ${lanName(lan)}`;
+  if (!cluster.lans.open(lan, from.number, next.number)) return `lost on LAN ${lanName(lan)}`;
   const why = whyNotTaken(cluster, from, next, lan, hop);
   if (why !== undefined) return why;
   return next.owns(address) ? undefined : `${hop} is host ${next.number}, which forwards nothing`;
