@@ -100,7 +100,11 @@ class RouteStore {
       e.tag = kNoTag;
       e.phase = phase;
       e.announce = false;
-      if (e.installed) enqueue(i);
+      if (e.installed) {
+        enqueue(i);
+      } else if (!e.queued && !e.in_flight) {
+        release(i);  // it was refused, and waited for its retry
+      }
     }
   }
 

@@ -124,6 +124,17 @@ TEST_CASE(
   CHECK(ledger.want(2, 1));
 }
 
+// Found by the model: such a place was in no queue and so never came back.
+TEST_CASE("a refused place that is cleared away is free again") {
+  Ledger ledger(1);
+  ledger.want(1, 1);
+  const auto ops = ledger.emit();
+  (void)ledger.store.on_result(kNow, {ops[0].id, 101});
+  ledger.store.remove_where(RoutePhase::kTidy, [](const RouteKey&, bool) { return true; });
+  CHECK(ledger.settle() == 0);
+  CHECK(ledger.want(2, 1));
+}
+
 TEST_CASE("another target than the refused one is tried at once") {
   Ledger ledger;
   ledger.want(1, 1);
