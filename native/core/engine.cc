@@ -125,6 +125,9 @@ void Engine::Impl::begin(Instant now) {
 // a time in its future would make us deaf to the path's next failure for as long. And whoever found
 // no fresh alternate then may find one now.
 void Engine::Impl::stand_still(Instant at) {
+  for (Lan& lan : lans_) {
+    if (lan.heard_at && *lan.heard_at > at) lan.heard_at = at;
+  }
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
     for (size_t i = 0; i < lans_.size(); i++) {
       const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});

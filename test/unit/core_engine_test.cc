@@ -102,6 +102,42 @@ TEST_CASE("a responder that broadcasts part of a missing list proves nothing and
   CHECK(rig.path(2, 0).state == PathState::kUnknown);
 }
 
+// Found by the model: to have been heard once, in an earlier life, counted as being heard.
+TEST_CASE("a peer that comes back on one LAN only is judged on the other") {
+  Rig rig(2);
+  Peer& peer = rig.add_peer(2);
+  rig.begin();
+  rig.run(Duration::ms(200));
+  REQUIRE(rig.all_up());
+  rig.deliver(rig.beat_of(peer, 1, MessageType::kBye), 1);
+  CHECK(rig.path(2, 0).state == PathState::kStopped);
+  peer.incarnation.value++;
+  peer.speaks[0] = false;
+  rig.run(Duration::seconds(1));
+  CHECK(rig.path(2, 0).reason == Reason::kSilent);
+  CHECK(rig.path(2, 0).alternate == LanIndex{1});
+}
+
+// Found by the model: what arrives during a stall lies in the attention clock's future, and made
+// the LAN look lively for as long.
+TEST_CASE("when every LAN falls silent after a stall, none of them is judged") {
+  Rig rig(2);
+  rig.add_peer(2);
+  rig.add_peer(3);
+  rig.begin();
+  rig.run(Duration::ms(200));
+  REQUIRE(rig.all_up());
+  rig.now = rig.now + Duration::ms(300);
+  for (Peer& peer : rig.peers) {
+    rig.inquire(peer, 1);
+    peer.speaks[0] = peer.speaks[1] = false;
+  }
+  rig.run(Duration::ms(200));
+  CHECK(rig.engine->counters().stalls == 1);
+  CHECK(rig.count(EventKind::kIsolated) == 1);
+  CHECK(rig.count(EventKind::kLanDown) == 0);
+}
+
 TEST_CASE("sequences of a peer wrap without a loss") {
   Rig rig(2);
   Peer& peer = rig.add_peer(2);
