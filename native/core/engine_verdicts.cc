@@ -157,8 +157,9 @@ bool Engine::Impl::lan_is_wholly_silent(LanIndex lan, Instant at) const {
     return one.heard_at ? at - *one.heard_at : Duration::seconds(3600);
   };
   if (judged.up < 2 || quiet(judged) < overdue_time(rules_, longest_)) return false;
+  const Duration lively = std::min(shortest_ * 2, overdue_time(rules_, shortest_));
   return std::any_of(lans_.begin(), lans_.end(), [&](const Lan& other) {
-    return &other != &judged && other.up * 2 > judged.up && quiet(other) < shortest_ * 2;
+    return &other != &judged && other.up * 2 > judged.up && quiet(other) < lively;
   });
 }
 

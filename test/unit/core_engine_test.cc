@@ -138,6 +138,21 @@ TEST_CASE("when every LAN falls silent after a stall, none of them is judged") {
   CHECK(rig.count(EventKind::kLanDown) == 0);
 }
 
+// Found by the model: two intervals ago is not lately when one missed packet is a verdict.
+TEST_CASE("when every LAN falls silent and the first missed packet counts, none is judged") {
+  Rig rig(2);
+  rig.config.fail_after = 1;
+  rig.add_peer(2);
+  rig.add_peer(3);
+  rig.begin();
+  rig.run(Duration::ms(200));
+  REQUIRE(rig.all_up());
+  for (Peer& peer : rig.peers) peer.speaks[0] = peer.speaks[1] = false;
+  rig.run(Duration::ms(100));
+  CHECK(rig.count(EventKind::kIsolated) == 1);
+  CHECK(rig.count(EventKind::kLanDown) == 0);
+}
+
 TEST_CASE("sequences of a peer wrap without a loss") {
   Rig rig(2);
   Peer& peer = rig.add_peer(2);
