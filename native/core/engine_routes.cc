@@ -103,7 +103,10 @@ void Engine::Impl::return_path(Instant now, uint32_t slot) {
   }
   const bool stays = plan_.switchback == Switchback::kSticky ||
                      (plan_.switchback == Switchback::kManual && !path.return_permitted);
-  if (stays && !path.returning) return;
+  if (stays && !path.returning) {
+    path.return_at.reset();  // of a plan that would have let it return
+    return;
+  }
   if (!path.returning) {
     const Instant from = path.since - shift_ + plan_.hold;
     if (at < from) {

@@ -221,6 +221,28 @@ TEST_CASE("a bad plan is refused, a sticky one keeps the traffic away until told
   CHECK(rig.path(2, 0).alternate == LanIndex{1});
 }
 
+// Found by the model: the hold time ended under a plan that knew none, and a CHECK ended the
+// daemon.
+TEST_CASE("a plan that turns sticky during the hold time keeps the traffic away") {
+  Rig rig(2);
+  rig.config.plan.hold = Duration::ms(500);
+  rig.add_peer(2);
+  rig.begin();
+  rig.run(Duration::ms(200));
+  rig.peers[0].speaks[0] = false;
+  rig.run(Duration::ms(100));
+  rig.peers[0].speaks[0] = true;
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.path(2, 0).state == PathState::kUp);
+  REQUIRE(rig.path(2, 0).alternate == LanIndex{1});
+  Command command;
+  command.plan = rig.config.plan;
+  command.plan.switchback = Switchback::kSticky;
+  rig.command(command);
+  rig.run(Duration::seconds(1));
+  CHECK(rig.path(2, 0).alternate == LanIndex{1});
+}
+
 TEST_CASE("a new interface index is taken over by every route that uses it") {
   Rig rig(2);
   rig.add_peer(2);
