@@ -61,6 +61,8 @@ export interface EventDetails {
   'peer-found': { peer: PeerRef };
   'peer-restarted': { peer: PeerRef };
   'peer-changed': { peer: PeerRef };
+  /** Gone for eight hours at least; its place in a full table went to another host. */
+  'peer-forgotten': { peer: PeerRef };
   'path-up': PathDetail;
   'path-down': PathDetail & Evidence;
   'path-stopped': PathDetail;
@@ -115,6 +117,7 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'peer-found': peerOnly,
   'peer-restarted': peerOnly,
   'peer-changed': peerOnly,
+  'peer-forgotten': peerOnly,
   'path-up': pathChange,
   'path-down': (event, names) => ({ ...pathChange(event, names), ...evidence(event) }),
   'path-stopped': pathChange,

@@ -29,6 +29,7 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
     'info',
     ({ peer }) => `changed: ${peer.name} has another name or other addresses`,
   ],
+  'peer-forgotten': ['info', ({ peer }) => `forgotten: ${peer.name}, gone for long, made room`],
   'path-up': ['info', ({ path, reason }) => `up: ${showPath(path)}: ${upReason(reason)}`],
   'path-down': ['warn', (event) => `down: ${showPath(event.path)}: ${because(event)}`],
   'path-stopped': ['info', ({ path }) => `stopped: ${showPath(path)} said goodbye`],

@@ -36,7 +36,7 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
       heap_(config.max_peers * config.lans.size(), memory),
       store_(route_places(config), memory),
       last_run_(now),
-      last_deadline_(now),
+      looked_at_(now),
       next_send_(now),
       next_tick_(now),
       shortest_(config.interval),
@@ -116,26 +116,40 @@ std::optional<Instant> Engine::Impl::verdict_at() const {
 // The engine was built before its thread and its sockets were ready: the clock of its duties starts
 // now.
 void Engine::Impl::begin(Instant now) {
-  last_deadline_ = now;
+  looked_at_ = now;
   next_tick_ = now + shortest_;
   next_send_ = std::max(next_send_, now);
 }
 
-// The attention clock has been set back, after what waited in the sockets was read by the old one:
-// a time in its future would make us deaf to the path's next failure for as long. And whoever found
-// no fresh alternate then may find one now.
-void Engine::Impl::stand_still(Instant at) {
+// The attention clock has been set back, after what waited in the sockets was read by the old one.
+// Arrivals in its future would make us deaf to the path's next failure for as long as the stall
+// was; what was planned then would come as much too late. (Something planned before may be pulled
+// forward with it, which does no harm.) And whoever found no fresh alternate then may find one now.
+void Engine::Impl::stand_still(Instant at, Duration stalled) {
+  const auto pull = [&](std::optional<Instant>& planned) {
+    const bool late = planned && *planned >= at + stalled;
+    if (late) planned = *planned - stalled;
+    return late;
+  };
+  const auto clip = [&](std::optional<Instant>& arrived) {
+    const bool ahead = arrived && *arrived > at;
+    if (ahead) arrived = at;
+    return ahead;
+  };
   for (Lan& lan : lans_) {
-    if (lan.heard_at && *lan.heard_at > at) lan.heard_at = at;
+    clip(lan.heard_at);
+    pull(lan.solicit_gate);
+  }
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    Path& path = paths_[slot];
+    bool changed = clip(path.heard_at);
+    changed |= pull(path.solicit_at);
+    changed |= pull(path.introduce_at);
+    changed |= pull(path.return_at);
+    changed |= pull(path.patience_at);
+    if (changed) arm(slot);
   }
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
-    for (size_t i = 0; i < lans_.size(); i++) {
-      const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
-      Path& path = paths_[slot];
-      if (!path.heard_at || *path.heard_at <= at) continue;
-      path.heard_at = at;
-      arm(slot);
-    }
     if (peers_[peer].waiting) mark_dirty(peer);
   }
 }
@@ -146,8 +160,9 @@ void Engine::Impl::stand_still(Instant at) {
 void Engine::Impl::notice_stall(Instant now, Effects& effects) {
   const Duration late = now - poll_at();
   if (late <= std::max(kLatenessFloor, shortest_ / 4)) return;
-  shift_ += now - last_deadline_;
-  stand_still(attention(now));
+  const Duration stalled = now - looked_at_;
+  shift_ += stalled;
+  stand_still(attention(now), stalled);
   counters_.stalls++;
   counters_.late_total += late;
   counters_.late_max = std::max(counters_.late_max, late);
@@ -165,6 +180,7 @@ void Engine::Impl::notice_stall(Instant now, Effects& effects) {
 
 void Engine::Impl::on_deadline(Instant now, Effects& effects) {
   notice_stall(now, effects);
+  looked_at_ = now;
   if (!stopped_) {
     fire_deadlines(now, effects);
     // A LAN's rule goes out before anything else is looked at; the rest follows in the next step.
@@ -184,9 +200,9 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
   if (now >= neighbours_again_at_) {
     neighbours_again_at_ = now + kNeighboursEvery;
     want_neighbours_again(std::nullopt);
+    measure_intervals();
   }
   next_tick_ = now + shortest_;
-  last_deadline_ = now;
   finish_step(now, effects);
 }
 

@@ -90,8 +90,8 @@ class Engine {
   // it.
   [[nodiscard]] Duration shortest_interval() const;
 
-  // Reading. Peers are numbered 0 .. peer_count()-1; a number keeps its host while the engine
-  // lives.
+  // Reading. Peers are numbered 0 .. peer_count()-1; a number keeps its host unless the table is
+  // full and the host long gone.
   [[nodiscard]] size_t peer_count() const;
   [[nodiscard]] size_t lan_count() const;
   void read_peer(size_t peer, PeerRow* row) const;

@@ -1,7 +1,8 @@
 // The engine's inside: one class, its methods in files by the kind of input.
 //
 //   engine.cc           construction, the public face, time (deadlines, stalls, what is due)
-//   engine_packets.cc   a packet has arrived: who, what, and what it proves
+//   engine_packets.cc   a packet has arrived: may it count, and what does it prove
+//   engine_peers.cc     whom we know: met, learned, restarted, gone, forgotten
 //   engine_verdicts.cc  a path changes state; a whole LAN is judged
 //   engine_probes.cc    what we send: INQ, ACK, solicit, BYE
 //   engine_routes.cc    where traffic shall go
@@ -101,7 +102,7 @@ class Engine::Impl {
   [[nodiscard]] Instant attention(Instant now) const { return now - shift_; }
   void begin(Instant now);
   void notice_stall(Instant now, Effects& effects);
-  void stand_still(Instant at);
+  void stand_still(Instant at, Duration stalled);
   void arm(uint32_t slot);
   [[nodiscard]] std::optional<Instant> path_deadline(const Path& path) const;
   void fire_deadlines(Instant now, Effects& effects);
@@ -115,16 +116,30 @@ class Engine::Impl {
   void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
   [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet,
                                               Effects& effects);
-  void learn(Instant now, uint32_t peer);
-  void meet_restarted(Instant now, uint32_t peer, Effects& effects);
-  void locate_paths(Instant now, uint32_t peer);
   void on_inquiry(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
-  void on_goodbye(Instant now, uint32_t peer, Effects& effects);
   void note_listing(Instant now, uint32_t slot);
   void note_gap(Path& path, uint32_t gap);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
   void learn_source(const PacketIn& packet, uint32_t slot);
+
+  // --- peers (engine_peers.cc)
+  [[nodiscard]] std::optional<uint32_t> meet(Instant now, LanIndex lan, Effects& effects);
+  [[nodiscard]] std::optional<uint32_t> make_room(Instant now, Effects& effects);
+  [[nodiscard]] std::optional<Instant> gone_since(uint32_t peer) const;
+  void forget_peer(uint32_t peer, Effects& effects);
+  void forget_path(uint32_t slot, Effects& effects);
+  void measure_intervals();
+  void learn(Instant now, uint32_t peer, Effects& effects);
+  [[nodiscard]] std::optional<uint8_t> place_on(const Peer& peer, LanIndex lan) const;
+  [[nodiscard]] bool is_elsewhere(const Peer& peer, LanIndex lan) const;
+  void locate_paths(Instant now, uint32_t peer, Effects& effects);
+  void meet_restarted(Instant now, uint32_t peer, Effects& effects);
+  void on_goodbye(Instant now, uint32_t peer, Effects& effects);
+  // Between the packets that we may expect of it: its INQs, or its ACKs to ours.
+  [[nodiscard]] Duration interval_of(const Peer& peer) const {
+    return peer.requestor ? peer.interval : config_.interval;
+  }
 
   // --- verdicts (engine_verdicts.cc)
   void set_state(Instant now, uint32_t slot, PathState state, Reason reason, Effects& effects,
@@ -211,8 +226,9 @@ class Engine::Impl {
 
   // Time.
   Duration shift_;  // all stalls together: real clock - attention clock
-  Instant last_run_, last_deadline_, next_send_, next_tick_;
+  Instant last_run_, looked_at_, next_send_, next_tick_;
   Duration shortest_, longest_;  // intervals in play
+  std::optional<Instant> room_made_at_;
   std::optional<Instant> stall_reported_at_;
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;

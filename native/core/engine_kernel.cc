@@ -367,7 +367,10 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   refresh_advert();
   want_standing_rules();
   want_neighbours_again(index);
-  for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    locate_paths(now, peer, effects);
+    mark_dirty(peer);
+  }
   effects.resync = true;
   finish_step(now, effects);
 }

@@ -7,9 +7,6 @@ namespace faild {
 namespace {
 
 constexpr Duration kDropReportEvery = Duration::seconds(10);
-// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least
-// two detection times.
-constexpr Duration kIntroductionFloor = Duration::ms(500);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
 
@@ -71,14 +68,8 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   }
   if (!peer) {
     if (in_.type == MessageType::kBye) return std::nullopt;  // a stranger leaves: nothing to do
-    peer = peers_.add(in_.host);
+    peer = meet(now, packet.lan, effects);
     if (!peer) return refuse(Drop::kTableFull);
-    peers_[*peer].incarnation = in_.incarnation;
-    learn(now, *peer);
-    Event event = make_event(EventKind::kPeerFound, now);
-    event.host = in_.host;
-    event.lan = packet.lan;
-    report(effects, event);
   } else {
     Peer& known = peers_[*peer];
     if (in_.incarnation < known.incarnation) return refuse(Drop::kOldIncarnation);
@@ -89,7 +80,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
       return std::nullopt;
     } else if (in_.advert_version != known.advert_version) {
       drop_neighbours(*peer, effects);
-      learn(now, *peer);
+      learn(now, *peer, effects);
       Event event = make_event(EventKind::kPeerChanged, now);
       event.host = in_.host;
       report(effects, event);
@@ -98,80 +89,14 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   const uint32_t slot = slot_of(*peer, packet.lan);
   Path& path = paths_[slot];
   peers_[*peer].requestor = in_.requestor;
+  peers_[*peer].interval = in_.interval;
   if (!path.known) lans_[packet.lan.value].other++;
   path.known = true;
   path.remote_lan = in_.arrival_lan;
-  path.interval = in_.requestor ? in_.interval : config_.interval;
+  path.interval = interval_of(peers_[*peer]);
   shortest_ = std::min(shortest_, path.interval);
   longest_ = std::max(longest_, path.interval);
   return slot;
-}
-
-// Takes over what the packet in `in_` says of the peer's name and addresses.
-void Engine::Impl::learn(Instant now, uint32_t peer) {
-  for (size_t i = 0; i < lans_.size(); i++) {
-    retract_routes(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}));
-  }
-  Peer& known = peers_[peer];
-  known.name = in_.name;
-  known.requestor = in_.requestor;
-  known.advert_version = in_.advert_version;
-  known.lans = in_.lans;
-  locate_paths(now, peer);
-  mark_dirty(peer);
-}
-
-// Finds out which of the peer's places lies on which LAN of ours, by prefix; and claims what an
-// earlier run of ours left in the kernel for its addresses.
-void Engine::Impl::locate_paths(Instant now, uint32_t peer) {
-  for (size_t i = 0; i < lans_.size(); i++) {
-    const LanIndex lan{static_cast<uint8_t>(i)};
-    Path& path = paths_[slot_of(peer, lan)];
-    path.remote_lan.reset();
-    const Peer& known = peers_[peer];
-    for (size_t j = 0; j < known.lans.size() && !path.remote_lan; j++) {
-      if (same_lan(known.lans[j], lans_[i].config) == true) {
-        path.remote_lan = static_cast<uint8_t>(j);
-      }
-    }
-    if (!path.remote_lan) continue;
-    if (!path.known) {
-      path.known = true;
-      path.since = now;
-      path.interval = in_.requestor ? in_.interval : config_.interval;
-      lans_[i].other++;
-    }
-    if (path.state == PathState::kUnknown && !path.introduce_at && !path.acked) {
-      const Duration two_detections = detection_time(rules_, path.interval) * 2;
-      path.introduce_at = attention(now) + std::max(two_detections, kIntroductionFloor);
-    }
-    claim(now, slot_of(peer, lan));
-    arm(slot_of(peer, lan));
-  }
-}
-
-// A newer incarnation of a known host. What the old one knew of us is void; what we know of the
-// path stands until the path itself proves otherwise, so a quick restart is not a failure.
-void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
-  Peer& known = peers_[peer];
-  known.incarnation = in_.incarnation;
-  const bool returned = known.stopped;
-  known.stopped = false;
-  for (size_t i = 0; i < lans_.size(); i++) {
-    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
-    Path& path = paths_[slot];
-    note_restart(path);
-    if (!returned || !path.known) continue;
-    // Traffic that is still away from this path comes back only when the path has proven itself.
-    const bool away = path.via.has_value();
-    set_state(now, slot, away ? PathState::kDown : PathState::kUnknown,
-              away ? Reason::kAdopted : Reason::kNone, effects, true);
-  }
-  drop_neighbours(peer, effects);
-  learn(now, peer);
-  Event event = make_event(EventKind::kPeerRestarted, now);
-  event.host = in_.host;
-  report(effects, event);
 }
 
 // Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the
@@ -278,22 +203,6 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
   path.round_trip = path.round_trip ? (*path.round_trip * 7 + sample) / 8 : sample;
   after_evidence(now, slot, effects);
-}
-
-void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
-  Peer& known = peers_[peer];
-  known.stopped = true;
-  for (size_t i = 0; i < lans_.size(); i++) {
-    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
-    Path& path = paths_[slot];
-    if (!path.known) continue;
-    note_silence(path);
-    path.gray.reset();
-    path.solicit_at.reset();
-    path.introduce_at.reset();
-    path.patience_at.reset();
-    set_state(now, slot, PathState::kStopped, Reason::kGoodbye, effects, false);
-  }
 }
 
 // Evidence has changed: let the path judge itself, and ask for what is still unproven.

@@ -108,7 +108,7 @@ void Engine::Impl::return_path(Instant now, uint32_t slot) {
     return;
   }
   if (!path.returning) {
-    const Instant from = path.since - shift_ + plan_.hold;
+    const Instant from = std::min(path.since - shift_, at) + plan_.hold;
     if (at < from) {
       path.return_at = from;
       return;
@@ -273,7 +273,9 @@ void Engine::Impl::tend_lan(Instant now, LanIndex index) {
   Lan& lan = lans_[index.value];
   if (lan.mode == LanMode::kReady || dirty_count_ > 0 || lan.sweep) return;
   if (lan.mode == LanMode::kMoved) {
-    if (lan.down || !synced_ || lan.away > lan.up / 2) return;
+    // Paths that are down stay away by exceptions; the others are expected back.
+    const uint32_t expected = lan.away - std::min(lan.away, lan.down_paths);
+    if (lan.down || !synced_ || expected > lan.up / 2) return;
     lan.mode = LanMode::kLeaving;
     lan.verdict_at = now;
     for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);

@@ -44,6 +44,7 @@ enum class EventKind : uint8_t {
   kPeerFound = 1,  // first packet of a host; `name` and its addresses are in the table
   kPeerRestarted,  // a newer incarnation
   kPeerChanged,    // name or addresses
+  kPeerForgotten,  // gone for long; its place in a full table went to another
   kPathUp,         // path; `previous`
   kPathDown,       // path, reason, evidence
   kPathStopped,    // goodbye

@@ -40,6 +40,7 @@ const char* to_string(EventKind kind) {
     case EventKind::kPeerFound: return "peer-found";
     case EventKind::kPeerRestarted: return "peer-restarted";
     case EventKind::kPeerChanged: return "peer-changed";
+    case EventKind::kPeerForgotten: return "peer-forgotten";
     case EventKind::kPathUp: return "path-up";
     case EventKind::kPathDown: return "path-down";
     case EventKind::kPathStopped: return "path-stopped";

@@ -1,6 +1,7 @@
 // Peers by host id: open addressing over a table that never grows.
 #include "core/peer_table.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/check.h"
@@ -37,6 +38,13 @@ std::optional<uint32_t> PeerTable::add(HostId host) {
   peers_.emplace_back().host = host;
   index_[i] = static_cast<uint32_t>(peers_.size());
   return static_cast<uint32_t>(peers_.size() - 1);
+}
+
+void PeerTable::replace(uint32_t peer, HostId host) {
+  peers_[peer] = Peer();
+  peers_[peer].host = host;
+  std::fill(index_.begin(), index_.end(), 0);
+  for (uint32_t i = 0; i < peers_.size(); i++) index_[bucket(peers_[i].host)] = i + 1;
 }
 
 }  // namespace faild

@@ -18,6 +18,7 @@ struct Peer {
   Incarnation incarnation;
   HostName name;
   bool requestor = false;
+  Duration interval;     // announced
   bool stopped = false;  // said goodbye; this incarnation is not listened to again
   // wants to move but had no fresh alternate: look again when it is heard
   bool waiting = false;
@@ -32,6 +33,9 @@ class PeerTable {
   [[nodiscard]] size_t size() const { return peers_.size(); }
   [[nodiscard]] std::optional<uint32_t> find(HostId host) const;
   [[nodiscard]] std::optional<uint32_t> add(HostId host);  // nullopt: full
+  // The place of one that is to be forgotten becomes that of `host`. Rare, and as long as the
+  // table.
+  void replace(uint32_t peer, HostId host);
   Peer& operator[](uint32_t peer) { return peers_[peer]; }
   const Peer& operator[](uint32_t peer) const { return peers_[peer]; }
 

@@ -1,0 +1,203 @@
+// Whom we know: peers are met, learned, met again, and forgotten.
+#include <algorithm>
+
+#include "core/engine_impl.h"
+
+namespace faild {
+namespace {
+
+// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least
+// two detection times.
+constexpr Duration kIntroductionFloor = Duration::ms(500);
+// In a full table, who has been gone for so long makes room for who comes. Hosts that are repaired
+// within a working day keep their place.
+constexpr Duration kGoneFor = Duration::seconds(8 * 3600);
+// A crowd of strangers must not make us look through the whole table for each.
+constexpr Duration kMakeRoomEvery = Duration::seconds(1);
+
+}  // namespace
+
+// A host that is not known. nullopt: there is no room for it.
+std::optional<uint32_t> Engine::Impl::meet(Instant now, LanIndex lan, Effects& effects) {
+  auto peer = peers_.add(in_.host);
+  if (!peer) peer = make_room(now, effects);
+  if (!peer) return std::nullopt;
+  peers_[*peer].incarnation = in_.incarnation;
+  learn(now, *peer, effects);
+  Event event = make_event(EventKind::kPeerFound, now);
+  event.host = in_.host;
+  event.lan = lan;
+  report(effects, event);
+  return peer;
+}
+
+// Gives the place of the host that has been gone longest to the one in `in_`.
+std::optional<uint32_t> Engine::Impl::make_room(Instant now, Effects& effects) {
+  if (room_made_at_ && now - *room_made_at_ < kMakeRoomEvery) return std::nullopt;
+  room_made_at_ = now;
+  std::optional<uint32_t> longest;
+  Instant gone_at = now - kGoneFor;
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    const auto since = gone_since(peer);
+    if (!since || *since > gone_at) continue;
+    longest = peer;
+    gone_at = *since;
+  }
+  if (!longest) return std::nullopt;
+  Event event = make_event(EventKind::kPeerForgotten, now);
+  event.host = peers_[*longest].host;
+  report(effects, event);
+  forget_peer(*longest, effects);
+  peers_.replace(*longest, in_.host);
+  return longest;
+}
+
+// Since when the peer is up on no LAN; nullopt: it is.
+std::optional<Instant> Engine::Impl::gone_since(uint32_t peer) const {
+  Instant since;
+  for (const Path& path : paths_of(peer)) {
+    if (!path.known) continue;
+    if (path.state == PathState::kUp) return std::nullopt;
+    since = std::max(since, path.since);
+  }
+  return since;
+}
+
+void Engine::Impl::forget_peer(uint32_t peer, Effects& effects) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    forget_path(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}), effects);
+  }
+}
+
+// There is no such path any more: nothing of it stays, here or in the kernel.
+void Engine::Impl::forget_path(uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  Lan& lan = lans_[lan_of(slot).value];
+  retract_routes(slot);
+  if (synced_ && path.neighbour_set && effects.route_ops.room() >= kMaxAddressesPerLan) {
+    set_neighbours(slot, false, effects);
+  }
+  if (path.neighbour_wanted) neighbours_wanted_--;
+  if (path.known) count_state(lan, path.state, -1);
+  if (path.via) lan.away--;
+  heap_.remove(slot);
+  const auto missing = path.missing_slot;
+  path = Path();
+  if (!missing) return;
+  if (const auto moved = missing_[lan_of(slot).value].leave(*missing)) {
+    paths_[slot_of(*moved, lan_of(slot))].missing_slot = missing;
+  }
+}
+
+// The shortest and the longest interval of those that speak, so that a host which once spoke very
+// fast, or very slowly, does not set our pace for ever.
+void Engine::Impl::measure_intervals() {
+  shortest_ = longest_ = config_.interval;
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    const Path& path = paths_[slot];
+    if (!path.known || !path.hearing) continue;
+    shortest_ = std::min(shortest_, path.interval);
+    longest_ = std::max(longest_, path.interval);
+  }
+}
+
+// Takes over what the packet in `in_` says of the peer's name and addresses.
+void Engine::Impl::learn(Instant now, uint32_t peer, Effects& effects) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    retract_routes(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}));
+  }
+  Peer& known = peers_[peer];
+  known.name = in_.name;
+  known.requestor = in_.requestor;
+  known.interval = in_.interval;
+  known.advert_version = in_.advert_version;
+  known.lans = in_.lans;
+  locate_paths(now, peer, effects);
+  mark_dirty(peer);
+}
+
+// Which of the peer's places lies on that LAN of ours, by prefix.
+std::optional<uint8_t> Engine::Impl::place_on(const Peer& peer, LanIndex lan) const {
+  for (size_t j = 0; j < peer.lans.size(); j++) {
+    if (same_lan(peer.lans[j], lans_[lan.value].config) == true) return static_cast<uint8_t>(j);
+  }
+  return std::nullopt;
+}
+
+// Surely not there: a LAN that is known by link-local addresses alone can only be told by
+// listening.
+bool Engine::Impl::is_elsewhere(const Peer& peer, LanIndex lan) const {
+  return std::all_of(peer.lans.begin(), peer.lans.end(), [&](const LanAdvert& place) {
+    return same_lan(place, lans_[lan.value].config) == false;
+  });
+}
+
+// Finds the peer's place on each of our LANs anew; and claims what an earlier run of ours left in
+// the kernel for its addresses.
+void Engine::Impl::locate_paths(Instant now, uint32_t peer, Effects& effects) {
+  const Peer& known = peers_[peer];
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const LanIndex lan{static_cast<uint8_t>(i)};
+    const uint32_t slot = slot_of(peer, lan);
+    Path& path = paths_[slot];
+    const auto place = place_on(known, lan);
+    if (place != path.remote_lan) retract_routes(slot);
+    if (!place && path.known && is_elsewhere(known, lan)) forget_path(slot, effects);
+    path.remote_lan = place;
+    if (!place) continue;
+    if (!path.known) {
+      path.known = true;
+      path.since = now;
+      path.interval = interval_of(known);
+      lans_[i].other++;
+    }
+    if (path.state == PathState::kUnknown && !path.introduce_at && !path.acked) {
+      const Duration two_detections = detection_time(rules_, path.interval) * 2;
+      path.introduce_at = attention(now) + std::max(two_detections, kIntroductionFloor);
+    }
+    claim(now, slot);
+    arm(slot);
+  }
+}
+
+// A newer incarnation of a known host. What the old one knew of us is void; what we know of the
+// path stands until the path itself proves otherwise, so a quick restart is not a failure.
+void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
+  Peer& known = peers_[peer];
+  known.incarnation = in_.incarnation;
+  const bool returned = known.stopped;
+  known.stopped = false;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+    Path& path = paths_[slot];
+    note_restart(path);
+    if (!returned || !path.known) continue;
+    // Traffic that is still away from this path comes back only when the path has proven itself.
+    const bool away = path.via.has_value();
+    set_state(now, slot, away ? PathState::kDown : PathState::kUnknown,
+              away ? Reason::kAdopted : Reason::kNone, effects, true);
+  }
+  drop_neighbours(peer, effects);
+  learn(now, peer, effects);
+  Event event = make_event(EventKind::kPeerRestarted, now);
+  event.host = in_.host;
+  report(effects, event);
+}
+
+void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
+  Peer& known = peers_[peer];
+  known.stopped = true;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
+    Path& path = paths_[slot];
+    if (!path.known) continue;
+    note_silence(path);
+    path.gray.reset();
+    path.solicit_at.reset();
+    path.introduce_at.reset();
+    path.patience_at.reset();
+    set_state(now, slot, PathState::kStopped, Reason::kGoodbye, effects, false);
+  }
+}
+
+}  // namespace faild

@@ -1,0 +1,126 @@
+// Who is known, and for how long: a full table, peers that leave a LAN, LANs that change under
+// them.
+#include <doctest/doctest.h>
+
+#include "core/path.h"
+#include "unit/core_rig.h"
+
+namespace faild {
+namespace {
+
+using rig::Peer;
+using rig::Rig;
+
+void settle(Rig& rig, uint64_t peers) {
+  for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
+  rig.begin();
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.all_up());
+}
+
+size_t entries_for(const Rig& rig, const std::string& address) {
+  const Prefix prefix = *parse_prefix(address);
+  return static_cast<size_t>(
+      std::count_if(rig.kernel.begin(), rig.kernel.end(),
+                    [&](const KernelEntry& it) { return it.key.destination == prefix; }));
+}
+
+TEST_CASE("in a full table who has been gone for long makes room, and takes its routes along") {
+  Rig rig(2, 2);
+  settle(rig, 2);
+  rig.peers[0].speaks[0] = rig.peers[0].speaks[1] = false;
+  rig.run(Duration::ms(100));
+  REQUIRE(rig.path(2, 0).state == PathState::kDown);
+  rig.add_peer(4);
+  rig.run(Duration::ms(100));
+  CHECK(rig.drops(Drop::kTableFull) > 0);  // not so soon
+  rig.now = rig.now + Duration::seconds(8 * 3600);
+  rig.run(Duration::ms(300));
+  CHECK(rig.count(EventKind::kPeerForgotten) == 1);
+  CHECK(rig.path(4, 0).state == PathState::kUp);
+  CHECK(rig.path(4, 1).state == PathState::kUp);
+  CHECK(rig.path(3, 0).state == PathState::kUp);
+  CHECK(entries_for(rig, "10.1.0.2/32") == 0);
+  CHECK(entries_for(rig, "10.1.0.4/32") == 1);
+  // The newcomer fails over like anybody.
+  rig.peers[2].speaks[0] = false;
+  rig.run(Duration::ms(100));
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.4/32") != nullptr);
+  CHECK(rig.last_missing(0).size() == 1);
+}
+
+TEST_CASE("a table full of hosts that are alive takes in nobody else") {
+  Rig rig(2, 2);
+  settle(rig, 2);
+  rig.now = rig.now + Duration::seconds(9 * 3600);
+  rig.run(Duration::ms(100));
+  rig.add_peer(4);
+  rig.run(Duration::seconds(2));
+  CHECK(rig.count(EventKind::kPeerForgotten) == 0);
+  CHECK(rig.drops(Drop::kTableFull) > 0);
+}
+
+TEST_CASE("a peer that leaves a LAN leaves no path there that would be down for ever") {
+  Rig rig(2);
+  settle(rig, 2);
+  Peer& peer = rig.peers[0];
+  peer.addresses[0] = {"192.168.5.2/24"};
+  peer.advert_version++;
+  peer.speaks[0] = false;
+  rig.run(Duration::seconds(2));
+  CHECK(rig.path(2, 0).host == HostId{});
+  CHECK(rig.path(2, 1).state == PathState::kUp);
+  CHECK(entries_for(rig, "10.1.0.2/32") == 0);
+  LanRow lan;
+  rig.engine->read_lan(LanIndex{0}, &lan);
+  CHECK(lan.paths_up == 1);
+  CHECK(lan.paths_down == 0);
+}
+
+TEST_CASE("an interface that gets another prefix finds its peers there anew") {
+  Rig rig(2);
+  settle(rig, 1);
+  LanConfig lan = rig.config.lans[0];
+  lan.addresses.clear();
+  REQUIRE(lan.addresses.push(*parse_prefix("172.16.0.1/24")));
+  rig.engine->on_interface(rig.now, LanIndex{0}, lan, *rig.effects);
+  rig.finish();
+  CHECK(rig.path(2, 0).host == HostId{});
+  CHECK(entries_for(rig, "10.1.0.2/32") == 0);
+  rig.peers[0].addresses[0] = {"172.16.0.2/24"};
+  rig.peers[0].advert_version++;
+  rig.run(Duration::ms(500));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(entries_for(rig, "172.16.0.2/32") == 1);
+}
+
+TEST_CASE("a dead host keeps no LAN from being ready for its next failure") {
+  Rig rig(2);
+  settle(rig, 2);
+  for (Peer& peer : rig.peers) peer.speaks[0] = false;
+  rig.run(Duration::ms(100));
+  REQUIRE(rig.rule(standby_table(LanIndex{0})));
+  rig.peers[0].speaks[1] = false;  // one dies while its traffic is away
+  rig.run(Duration::ms(100));
+  rig.peers[1].speaks[0] = true;
+  rig.run(Duration::seconds(1));
+  CHECK(rig.path(3, 0).state == PathState::kUp);
+  CHECK_FALSE(rig.rule(standby_table(LanIndex{0})));
+  CHECK(rig.entry(standby_table(LanIndex{0}), "10.1.0.3/32") != nullptr);
+}
+
+TEST_CASE("a peer that spoke very fast, or very slowly, sets the pace no longer than it speaks") {
+  Rig rig(2);
+  settle(rig, 2);
+  Heartbeat beat = rig.beat_of(rig.peers[0], 0, MessageType::kInq);
+  beat.sequence = ++rig.peers[0].sequence[0];
+  beat.interval = Duration::us(50);
+  rig.deliver(beat, 0);
+  CHECK(rig.engine->shortest_interval() == Duration::us(50));
+  rig.peers[0].speaks[0] = rig.peers[0].speaks[1] = false;
+  rig.run(Duration::seconds(21));
+  CHECK(rig.engine->shortest_interval() == Duration::ms(10));
+}
+
+}  // namespace
+}  // namespace faild
