@@ -212,7 +212,8 @@ TEST_CASE("an address that comes and goes is told to the peers") {
   lans.meet();
   Host& peer = lans.hosts[1];
   const auto addresses = [&] {
-    for (const PathRow& path : peer.snapshot()->paths) {
+    const auto taken = peer.snapshot();  // a temporary would end before the loop
+    for (const PathRow& path : taken->paths) {
       if (path.lan == LanIndex{0}) return path.addresses.size();
     }
     return size_t{0};
