@@ -60,7 +60,9 @@ export class Invariants {
       this.#foundedVerdict(host, event);
       if (troubles.has(event.kind)) this.#troubled.add(host);
     }
-    if (!host.isQuiet(this.#cluster.nowUs) || this.#replaying) return;
+    // Whoever asks for a dump does not know yet what it will show.
+    const open = step.effects.resync || !host.isQuiet(this.#cluster.nowUs);
+    if (open || this.#replaying) return;
     this.#soundChoices(host);
     this.#silentReplay(host, changed);
   }
