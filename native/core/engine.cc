@@ -260,7 +260,8 @@ void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
   if (path.state != PathState::kUnknown) return;
   const bool deaf = !path.hearing || path.heard_by_peer == HeardByPeer::kNo;
   if (deaf && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
-    const Reason reason = path.heard_at ? Reason::kSilent : Reason::kNeverHeard;
+    const Reason heard = path.hearing ? Reason::kNotHeard : Reason::kSilent;
+    const Reason reason = path.heard_at ? heard : Reason::kNeverHeard;
     note_silence(path);
     set_state(now, slot, PathState::kDown, reason, effects, false);
     judge_lan(now, slot, Reason::kLanSilent, effects);

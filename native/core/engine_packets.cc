@@ -157,10 +157,11 @@ void Engine::Impl::note_listing(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   if (in_.misses(config_.host)) {
     path.heard_by_peer = HeardByPeer::kNo;
-  } else if (!in_.missing_is_partial) {
-    if (path.acked) path.heard_by_peer = HeardByPeer::kYes;
+  } else if (!in_.missing_is_partial && path.acked) {
+    path.heard_by_peer = HeardByPeer::kYes;
   } else if (path.heard_by_peer == HeardByPeer::kNo) {
-    // Part of a list proves nothing: ask.
+    // It may hear us again; but part of a list, or a list from who has never answered us, proves
+    // nothing: ask, and let the old word count no longer.
     path.heard_by_peer = HeardByPeer::kUnknown;
     plan_solicit(attention(now), slot);
   }

@@ -226,6 +226,22 @@ TEST_CASE("a direction that dies in the middle of the handshake is judged all th
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(6)));
 }
 
+TEST_CASE("a restarted host that was mute for a while is not judged by what was said of it then") {
+  Cluster cluster = started(18, 2, requestors(2));
+  cluster.link(1, 1, 0).cut = true;  // host 1 is mute on LAN B
+  cluster.run(Duration::ms(200));
+  cluster.kill(1);
+  cluster.host(1).kernel = Kernel{};
+  cluster.host(1).events.clear();
+  cluster.start(1);
+  cluster.run(Duration::ms(300));  // host 0 lists it, and has not answered it
+  REQUIRE(cluster.path(1, 0, 1)->state == PathState::kUnknown);
+  cluster.link(1, 1, 0).cut = false;
+  cluster.run(Duration::seconds(1));
+  CHECK(cluster.count(1, EventKind::kPathDown) == 0);
+  CHECK(cluster.all_up());
+}
+
 TEST_CASE("a clean stop leaves nothing, and nobody takes an action") {
   Cluster cluster = started(10, 2, requestors(3));
   cluster.stop(1);
