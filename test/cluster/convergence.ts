@@ -26,7 +26,7 @@ export function settle(cluster: Cluster): string[] {
   return unsettled(cluster);
 }
 
-/** Waits as long as convergence may take under the faults as they are; who then does not reach whom. */
+/** Waits as long as finding a way may take under these faults; who then does not reach whom. */
 export function endure(cluster: Cluster): string[] {
   cluster.run(convergenceUs(cluster));
   return unreachable(cluster);

@@ -1,5 +1,5 @@
-// Aim: the stories that faild exists for, told as prose under virtual time, each with the invariants
-// watched at every step. A pair of numbers in a story is (host, host's LAN).
+// Aim: the stories that faild exists for, told as prose under virtual time, each with the
+// invariants watched at every step.
 import t, { type Test } from 'tap';
 import { lanName } from './addresses.js';
 import { Cluster, type ClusterOptions, milliseconds, seconds } from './cluster.js';
