@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-// The command line. Thin: flags come from settings.ts, checks from config.ts, work from daemon.ts
-// and control-client.ts, each loaded only when it is needed, so that `faild --version` is as quick
-// as node itself.
+// The command line. Thin: flags come from settings.ts, checks from config.ts and config-file.ts,
+// work from daemon.ts and control-client.ts, each loaded only when it is needed, so that
+// `faild --version` is as quick as node itself.
 //
-// Exit status: 0 done, 1 failed (for `status`: a path is down), 2 bad usage, 3 no daemon answers.
+// Exit status: 0 done, 1 failed (for `status`: a path is down; for `check`: right, but faild would
+// not start here), 2 bad usage or configuration, 3 no daemon answers.
 import { Command, CommanderError, Option } from 'commander';
 
-import { type DaemonOptions, parseConfig } from './config.js';
-import { codeOf, FaildError, messageOf } from './errors.js';
+import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
+import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
 import { type Setting, settings } from './settings.js';
 import { version } from './version.js';
 
@@ -16,6 +17,7 @@ Examples:
   sudo faild -r                            on each host: find the LANs and the peers, and watch them
   sudo faild -r -t 0.001 -f 3              notice a dead path within about 3 ms
   sudo faild -r --lan A=eth1 --lan B=eth2  name the LANs, the preferred first
+  faild check && sudo faild reload         look at /etc/faild/faild.yaml, then apply it in place
   faild status                             what is up, what is down, what has moved`;
 
 function makeProgram(): Command {
@@ -31,11 +33,18 @@ function makeProgram(): Command {
     .addHelpText('after', examples)
     .action(runFaild);
   for (const setting of settings) program.addOption(optionOf(setting));
+  program.addOption(new Option('--no-requestor', 'only answer, whatever the file says'));
   addCommand(program, 'status', 'show LANs, peers and paths; exit status 1 if a path is down')
     .option('--json', 'the whole status document instead of the table')
     .action((_options, command: Command) => showStatus(command.optsWithGlobals()));
   addCommand(program, 'events', 'follow the events, one JSON line each').action(
     (_options, command: Command) => showEvents(command.optsWithGlobals()),
+  );
+  addCommand(program, 'check', 'look at the configuration: what would be in force, is it wise?')
+    .addHelpText('after', checkHelp)
+    .action((_options, command: Command) => showCheck(command.optsWithGlobals()));
+  addCommand(program, 'reload', 'let the running daemon read its configuration again').action(
+    (_options, command: Command) => showReload(command.optsWithGlobals()),
   );
   addCommand(program, 'cleanup', "remove all of faild's routes and rules from the kernel")
     .addOption(optionOf(settingOf('networkNamespace')))
@@ -44,12 +53,19 @@ function makeProgram(): Command {
   return program;
 }
 
+const checkHelp = `
+Exit status: 0 the configuration is right, 1 it is, but faild would not start with it on this
+machine, 2 it has faults, each told with its line and column.
+
+Flags of the daemon go before the command: faild -r -t 0.001 check`;
+
 function addCommand(program: Command, name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
     .helpOption('-h, --help', 'show this')
-    .addOption(optionOf(settingOf('socket')));
+    .addOption(optionOf(settingOf('socket')))
+    .addOption(optionOf(settingOf('config')));
 }
 
 function settingOf(key: string): Setting {
@@ -60,10 +76,11 @@ function settingOf(key: string): Setting {
 
 /** No defaults and no checks here: config.ts has them, for the library as well. */
 function optionOf(setting: Setting): Option {
-  const { key, short, long, argument, help, fallback, fallbackText } = setting;
+  const { key, short, long, argument, help, kind, fallback, fallbackText } = setting;
   const flags =
     [short, long].filter(Boolean).join(', ') + (argument === undefined ? '' : ` ${argument}`);
-  const shown = fallbackText ?? (argument === undefined ? undefined : fallback);
+  const say = kind.showFlag ?? kind.show;
+  const shown = fallbackText ?? (argument === undefined ? undefined : say(fallback));
   const option = new Option(flags, shown === undefined ? help : `${help} (default: ${shown})`);
   if (setting.repeatable) option.argParser((value: string, all: string[] = []) => [...all, value]);
   if (option.attributeName() !== key) throw new Error(`${long} must be called ${key}`);
@@ -73,9 +90,8 @@ function optionOf(setting: Setting): Option {
 async function runFaild(options: DaemonOptions, command: Command): Promise<void> {
   const [stray] = command.args;
   if (stray !== undefined) throw unknownCommand(stray, command);
-  const config = parseConfig(options);
   const { runDaemon } = await import('./daemon.js');
-  await runDaemon(config);
+  await runDaemon(options);
 }
 
 function unknownCommand(stray: string, program: Command): FaildError {
@@ -84,8 +100,31 @@ function unknownCommand(stray: string, program: Command): FaildError {
   return new FaildError('EINVAL', line, { exitStatus: 2 });
 }
 
+/** What a command needs to find the daemon; the file's faults are for `check`. */
+async function glance(options: DaemonOptions): Promise<DaemonConfig> {
+  const { glanceOptions } = await import('./config-file.js');
+  return parseConfig(glanceOptions(options));
+}
+
+async function showCheck(options: DaemonOptions): Promise<void> {
+  const { check } = await import('./check.js');
+  const { text, ready } = await check(options);
+  process.stdout.write(text);
+  process.exitCode = ready ? 0 : 1;
+}
+
+async function showReload(options: DaemonOptions): Promise<void> {
+  const { socket } = await glance(options);
+  const { askReload } = await import('./control-client.js');
+  const { showChange } = await import('./reload.js');
+  const { changes, warnings } = await askReload(socket);
+  const lines = changes.length === 0 ? ['nothing has changed'] : changes.map(showChange);
+  const warned = warnings.map((line) => `warning: ${line}`);
+  process.stdout.write(`${[...lines, ...warned].join('\n')}\n`);
+}
+
 async function showStatus({ json, ...options }: DaemonOptions & { json?: true }): Promise<void> {
-  const { socket } = parseConfig(options);
+  const { socket } = await glance(options);
   const { fetchStatus } = await import('./control-client.js');
   const { renderStatus } = await import('./status-text.js');
   const { anyPathDown } = await import('./status.js');
@@ -95,14 +134,14 @@ async function showStatus({ json, ...options }: DaemonOptions & { json?: true })
 }
 
 async function showEvents(options: DaemonOptions): Promise<void> {
-  const { socket } = parseConfig(options);
+  const { socket } = await glance(options);
   const { followEvents } = await import('./control-client.js');
   for await (const event of followEvents(socket))
     process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
 async function cleanUp({ force, ...options }: DaemonOptions & { force?: true }): Promise<void> {
-  const { socket, networkNamespace } = parseConfig(options);
+  const { socket, networkNamespace } = await glance(options);
   const { isAnswered } = await import('./control-client.js');
   if (!force && (await isAnswered(socket))) {
     const line =
@@ -120,7 +159,7 @@ function usageLine(error: CommanderError): string {
   const line = error.message.replace(/^error: /, '').replace(/\n\(D(.*)\)$/s, '; d$1');
   if (error.code === 'commander.optionMissingArgument') {
     const setting = settings.find(({ long }) => line.includes(`${long} `));
-    if (setting !== undefined) return `${line}; give ${setting.accepts}`;
+    if (setting !== undefined) return `${line}; give ${setting.kind.accepts}`;
   }
   return line.includes('; ') ? line : `${line}; see faild --help`;
 }
@@ -132,10 +171,19 @@ async function main(): Promise<void> {
     await makeProgram().parseAsync();
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    const line = error instanceof CommanderError ? usageLine(error) : messageOf(error);
-    process.stderr.write(`faild: ${line}\n`);
+    process.stderr.write(complaint(error));
     process.exitCode = error instanceof CommanderError ? 2 : exitStatusOf(error);
   }
+}
+
+/** One line; of a configuration, one for each fault, those of the file as compilers say them. */
+function complaint(error: unknown): string {
+  if (error instanceof CommanderError) return `faild: ${usageLine(error)}\n`;
+  if (!(error instanceof ConfigFaults)) return `faild: ${messageOf(error)}\n`;
+  const lines = error.faults.map((fault) =>
+    fault.place === null ? `faild: ${fault.message}` : showFault(fault),
+  );
+  return `${lines.join('\n')}\n`;
 }
 
 function exitStatusOf(error: unknown): number {

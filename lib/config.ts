@@ -1,11 +1,19 @@
-// From options to a configuration that cannot be wrong: parsed once, here, for flags (cli.ts) and
-// for library callers (faild.ts) alike. Pure, but for the system's host name as a default.
+// From options to a configuration that cannot be wrong: parsed once, here, for flags (cli.ts), for
+// the configuration file (config-file.ts) and for library callers (faild.ts) alike. Pure, but for
+// the system's host name as a default.
 import { hostname } from 'node:os';
 
-import { FaildError } from './errors.js';
-import { type LanChoice, type Setting, settings, type TransportChoice } from './settings.js';
+import { ConfigFaults, type Fault } from './errors.js';
+import { nearest } from './near-miss.js';
+import {
+  type LanChoice,
+  type Setting,
+  type SwitchbackChoice,
+  settings,
+  type TransportChoice,
+} from './settings.js';
 
-export type { LanChoice, TransportChoice } from './settings.js';
+export type { LanChoice, SwitchbackChoice, TransportChoice } from './settings.js';
 
 /**
  * What a caller may say; everything has a default. The same names, ranges and defaults as the
@@ -24,7 +32,18 @@ export interface FaildOptions {
   port?: number | undefined;
   /** The LANs to watch, the preferred first; without any, every suitable interface. */
   lan?: readonly (LanChoice | string)[] | undefined;
+  /** Patterns (`eth9`, `usb*`) of interfaces that are no LAN, besides containers' and tunnels'. */
+  ignoreInterface?: readonly string[] | undefined;
   transport?: TransportChoice | undefined;
+  switchback?: SwitchbackChoice | undefined;
+  /** Seconds (or `'30s'`) that a path which is good again waits before traffic returns. */
+  holdTime?: number | string | undefined;
+  /** Seconds (or `'60s'`); a path that fails again so soon must prove itself longer. */
+  flapWindow?: number | string | null | undefined;
+  /** Share of lost packets, 0.01 to 1 (or `'20%'`), at which traffic leaves a path. */
+  grayLoss?: number | string | null | undefined;
+  /** Round trip in seconds (or `'5ms'`) at which traffic leaves a path. */
+  grayRoundTrip?: number | string | null | undefined;
   cluster?: string | undefined;
   hostName?: string | undefined;
   /** The directory that keeps the host id. */
@@ -41,6 +60,7 @@ export interface FaildOptions {
 /** What only the daemon needs beside them. */
 export interface DaemonOptions extends FaildOptions {
   logFile?: string | undefined;
+  config?: string | undefined;
   socket?: string | undefined;
 }
 
@@ -52,7 +72,14 @@ export interface Config {
   restoreAfter: number;
   port: number;
   lans: LanChoice[];
+  ignoredInterfaces: string[];
   transport: TransportChoice;
+  switchback: SwitchbackChoice;
+  holdUs: number;
+  /** Null: off. So are the next two. */
+  flapWindowUs: number | null;
+  grayLoss: number | null;
+  grayRoundTripUs: number | null;
   cluster: string;
   hostName: string;
   stateDir: string;
@@ -67,26 +94,43 @@ export interface DaemonConfig extends Config {
   socket: string;
 }
 
-/**
- * Checks flags as commander hands them over, or a library caller's options. Throws EINVAL, exit
- * status 2.
- */
+/** The value of every setting by its key, checked, defaults filled in; undefined: nobody said. */
+export type SettingValues = Readonly<Record<string, unknown>>;
+
+/** Checks options and makes a configuration of them. Throws all faults at once, exit status 2. */
 export function parseConfig(options: DaemonOptions): DaemonConfig {
+  return toConfig(readSettings(options));
+}
+
+/** Flags as commander hands them over, a library caller's options, or those of the file. */
+export function readSettings(options: DaemonOptions): SettingValues {
   const given = options as Record<string, unknown>;
-  rejectUnknown(given);
-  const value = Object.fromEntries(
-    settings.map((setting) => [setting.key, readSetting(setting, given[setting.key])]),
-  );
-  const lans = (value.lan ?? []) as LanChoice[];
-  rejectRepeats(lans);
+  const faults = unknownOptions(given);
+  const entries = settings.map((setting) => {
+    const value = given[setting.key];
+    return [setting.key, value === undefined ? setting.fallback : read(setting, value, faults)];
+  });
+  const values = Object.fromEntries(entries);
+  faults.push(...repeats(values.lan ?? []));
+  if (faults.length > 0) throw new ConfigFaults(faults);
+  return values;
+}
+
+export function toConfig(value: SettingValues): DaemonConfig {
   return {
     requestor: value.requestor as boolean,
     intervalUs: secondsToUs(value.interval as number),
     failAfter: value.failAfter as number,
     restoreAfter: value.restoreAfter as number,
     port: value.port as number,
-    lans,
+    lans: (value.lan as LanChoice[] | undefined) ?? [],
+    ignoredInterfaces: (value.ignoreInterface as string[] | undefined) ?? [],
     transport: value.transport as TransportChoice,
+    switchback: value.switchback as SwitchbackChoice,
+    holdUs: secondsToUs(value.holdTime as number),
+    flapWindowUs: usOrOff(value.flapWindow as number | null),
+    grayLoss: value.grayLoss as number | null,
+    grayRoundTripUs: usOrOff(value.grayRoundTrip as number | null),
     cluster: value.cluster as string,
     hostName: (value.hostName as string | undefined) ?? systemHostName(),
     stateDir: value.stateDir as string,
@@ -104,47 +148,62 @@ export function secondsToUs(seconds: number): number {
   return Math.round(seconds * 1e6);
 }
 
+/** The value, whatever it is, as a fault's line shows it. */
+export function quote(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function usOrOff(seconds: number | null): number | null {
+  return seconds === null ? null : secondsToUs(seconds);
+}
+
+function read(setting: Setting, value: unknown, faults: Fault[]): unknown {
+  if (!setting.repeatable) return readOne(setting, value, faults);
+  if (Array.isArray(value)) return value.map((item) => readOne(setting, item, faults));
+  faults.push(badValue(setting, value));
+  return undefined;
+}
+
+function readOne(setting: Setting, value: unknown, faults: Fault[]): unknown {
+  const found = setting.kind.read(value);
+  if (found === undefined) faults.push(badValue(setting, value));
+  return found;
+}
+
 /** One line for a value that is not accepted: the flag, the value, what is. */
-export function badValue(setting: Setting, value: unknown): FaildError {
-  const flag = setting.short === undefined ? setting.long : `${setting.short} (${setting.long})`;
-  const shown = typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value));
-  const line = `${flag}: ${shown} is not accepted; give ${setting.accepts}`;
-  return new FaildError('EINVAL', line, { exitStatus: 2 });
-}
-
-function readSetting(setting: Setting, value: unknown): unknown {
-  if (value === undefined) return setting.fallback;
-  if (!setting.repeatable) return readOne(setting, value);
-  if (!Array.isArray(value)) throw badValue(setting, value);
-  return value.map((item) => readOne(setting, item));
-}
-
-function readOne(setting: Setting, value: unknown): unknown {
-  const read = setting.read(value);
-  if (read === undefined) throw badValue(setting, value);
-  return read;
+function badValue({ short, long, kind }: Setting, value: unknown): Fault {
+  const flag = short === undefined ? long : `${short} (${long})`;
+  const message = `${flag}: ${quote(value)} is not accepted; give ${kind.accepts}`;
+  return { place: null, message };
 }
 
 /**
  * A misspelt option of a library caller would be a silent default; commander refuses misspelt
  * flags by itself.
  */
-function rejectUnknown(given: Record<string, unknown>): void {
+function unknownOptions(given: Record<string, unknown>): Fault[] {
   const known = settings.map((setting) => setting.key);
-  const unknown = Object.keys(given).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  const line = `unknown option '${unknown}'; the options are ${known.join(', ')}`;
-  throw new FaildError('EINVAL', line, { exitStatus: 2 });
+  const unknown = Object.keys(given).filter((key) => !known.includes(key));
+  return unknown.map((key) => {
+    const meant = nearest(key, known);
+    const help = meant === undefined ? '' : `did you mean '${meant}'? `;
+    return {
+      place: null,
+      message: `unknown option '${key}'; ${help}the options are ${known.join(', ')}`,
+    };
+  });
 }
 
-function rejectRepeats(lans: LanChoice[]): void {
-  for (const field of ['name', 'interface'] as const) {
-    const values = lans.map((lan) => lan[field]);
-    const twice = values.find((value, at) => values.indexOf(value) !== at);
-    if (twice === undefined) continue;
-    const line = `--lan: '${twice}' is given twice; each LAN has its own name and interface`;
-    throw new FaildError('EINVAL', line, { exitStatus: 2 });
-  }
+function repeats(lans: (LanChoice | undefined)[]): Fault[] {
+  return (['name', 'interface', 'subnet'] as const).flatMap((field) => {
+    const values = lans.flatMap((lan) => lan?.[field] ?? []);
+    const twice = values.filter((value, at) => values.indexOf(value) !== at);
+    return twice.map((value) => ({
+      place: null,
+      message: `--lan: '${value}' is given twice; each LAN has its own name and place`,
+    }));
+  });
 }
 
 /** The wire carries 32 bytes: the first label of a name that is longer. */

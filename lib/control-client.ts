@@ -4,8 +4,9 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
-import { codeOf, FaildError, messageOf } from './errors.js';
+import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from './errors.js';
 import type { FaildEvent } from './events.js';
+import type { ReloadAnswer } from './reload.js';
 import type { Status } from './status.js';
 
 /** A daemon answers in milliseconds; one that does not in this time is as good as none. */
@@ -28,19 +29,35 @@ export function isAnswered(socket: string): Promise<boolean> {
 }
 
 export async function fetchStatus(socket: string): Promise<Status> {
-  const response = await get(socket, '/v1/status');
+  return (await askFor(socket, 'GET', '/v1/status', 3)) as Status;
+}
+
+/** Throws all faults of the file at once, or why the daemon would not. */
+export async function askReload(socket: string): Promise<ReloadAnswer> {
+  return (await askFor(socket, 'POST', '/v1/reload', 1)) as ReloadAnswer;
+}
+
+type Answer = object & { error?: string; faults?: Fault[] };
+
+async function askFor(
+  socket: string,
+  method: string,
+  path: string,
+  exitStatus: number,
+): Promise<object> {
+  const response = await ask(socket, method, path);
   let body = '';
   for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
-  const answer = JSON.parse(body) as Status & { error?: string };
+  const answer = JSON.parse(body) as Answer;
   if (response.statusCode === 200) return answer;
-  throw new FaildError('EDAEMON', `the daemon on ${socket} says: ${answer.error ?? body}`, {
-    exitStatus: 3,
-  });
+  if (answer.faults !== undefined) throw new ConfigFaults(answer.faults);
+  const line = `the daemon on ${socket} says: ${answer.error ?? body}`;
+  throw new FaildError('EDAEMON', line, { exitStatus });
 }
 
 /** Ends when the daemon does. */
 export async function* followEvents(socket: string): AsyncGenerator<FaildEvent> {
-  const response = await get(socket, '/v1/events');
+  const response = await ask(socket, 'GET', '/v1/events');
   try {
     for await (const line of createInterface({ input: response })) {
       if (line.startsWith('data: ')) yield JSON.parse(line.slice(6)) as FaildEvent;
@@ -50,9 +67,9 @@ export async function* followEvents(socket: string): AsyncGenerator<FaildEvent> 
   }
 }
 
-function get(socket: string, path: string): Promise<IncomingMessage> {
+function ask(socket: string, method: string, path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: socket, path, agent: false });
+    const asking = request({ socketPath: socket, method, path, agent: false });
     asking.setTimeout(patienceMs, () => asking.destroy(new Error('no answer in 5 s')));
     asking.once('response', (response) => {
       asking.setTimeout(0);

@@ -4,19 +4,22 @@
 //
 //   GET /v1/status   the status document (status.ts)
 //   GET /v1/events   events as they come, as server-sent events: `data: {...}`
+//   POST /v1/reload  read the configuration again; the answer says what has changed (reload.ts)
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 
 import { isAnswered } from './control-client.js';
-import { codeOf, FaildError, messageOf } from './errors.js';
+import { ConfigFaults, codeOf, FaildError, messageOf } from './errors.js';
 import type { EventStream } from './event-queue.js';
+import type { ReloadAnswer } from './reload.js';
 import type { Status } from './status.js';
 
 /** What the socket speaks for. */
 export interface ControlTarget {
   status(): Promise<Status>;
   events(): EventStream;
+  reload(): Promise<ReloadAnswer>;
 }
 
 export interface Control {
@@ -32,9 +35,7 @@ export async function openControl(path: string): Promise<Control> {
   await removeStale(path);
   let target: ControlTarget | undefined;
   const server = createServer((request, response) => {
-    answer(request, response, target).catch((error: unknown) =>
-      fail(response, 500, messageOf(error)),
-    );
+    answer(request, response, target).catch((error: unknown) => failWith(response, error));
   });
   await listen(server, path);
   chmodSync(path, 0o660);
@@ -50,32 +51,57 @@ export async function openControl(path: string): Promise<Control> {
   };
 }
 
+interface Route {
+  method: 'GET' | 'POST';
+  run(running: ControlTarget, response: ServerResponse): Promise<void>;
+}
+
+const routes: Record<string, Route> = {
+  '/v1/status': {
+    method: 'GET',
+    run: async (running, response) => send(response, 200, await running.status()),
+  },
+  '/v1/events': {
+    method: 'GET',
+    run: (running, response) => streamEvents(response, running.events()),
+  },
+  '/v1/reload': {
+    method: 'POST',
+    run: async (running, response) => send(response, 200, await running.reload()),
+  },
+};
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   target: ControlTarget | undefined,
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://faild');
-  const routes: Record<string, (running: ControlTarget) => Promise<void>> = {
-    '/v1/status': async (running) => send(response, 200, await running.status()),
-    '/v1/events': (running) => streamEvents(response, running.events()),
-  };
   const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
   if (route === undefined) {
-    const known = Object.keys(routes).join(' and ');
+    const known = Object.keys(routes).join(', ');
     return fail(response, 404, `there is no ${pathname}; there are ${known}`);
   }
-  if (request.method !== 'GET') {
-    response.setHeader('Allow', 'GET');
-    return fail(response, 405, `${request.method} is not allowed here; use GET`);
+  if (request.method !== route.method) {
+    response.setHeader('Allow', route.method);
+    return fail(response, 405, `${request.method} is not allowed here; use ${route.method}`);
   }
   if (target === undefined) return fail(response, 503, 'starting; ask again in a moment');
-  await route(target);
+  await route.run(target, response);
 }
 
 function send(response: ServerResponse, code: number, body: object): void {
   response.writeHead(code, { 'Content-Type': 'application/json' });
   response.end(`${JSON.stringify(body)}\n`);
+}
+
+/** A configuration with faults is the asker's; all else is ours. */
+function failWith(response: ServerResponse, error: unknown): void {
+  if (error instanceof ConfigFaults) {
+    send(response, 422, { error: messageOf(error), faults: error.faults });
+  } else {
+    fail(response, 500, messageOf(error));
+  }
 }
 
 function fail(response: ServerResponse, code: number, error: string): void {

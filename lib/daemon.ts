@@ -1,21 +1,31 @@
 // The daemon: one Faild with a log, a control socket and signals around it. Called by cli.ts for
 // `faild` itself.
-import type { DaemonConfig } from './config.js';
+import { adviseOn, type Surroundings } from './advice.js';
+import { type DaemonConfig, type DaemonOptions, readSettings, toConfig } from './config.js';
+import { loadOptions } from './config-file.js';
 import { type Control, openControl } from './control.js';
+import { ConfigFaults, messageOf, showFault } from './errors.js';
 import type { EventStream } from './event-queue.js';
 import { Faild } from './faild.js';
 import { type Log, openLog } from './log.js';
+import { readRpFilters } from './machine.js';
+import { type ReloadAnswer, Reloader, showChange } from './reload.js';
 import type { Status } from './status.js';
 import { showDuration } from './units.js';
 
 /** A list in a log line ends here; `faild status` has the whole. */
 const maxListed = 5;
 
+/** From the first new peer to the look at all of them. */
+const settleMs = 2000;
+
 /**
  * Runs until a signal asks it to stop; resolves when all is down. Throws what keeps it from
  * starting.
  */
-export async function runDaemon(config: DaemonConfig): Promise<void> {
+export async function runDaemon(flags: DaemonOptions): Promise<void> {
+  const values = readSettings(loadOptions(flags).options);
+  const config = toConfig(values);
   const log = await openLog(config.logFile, config.hostName);
   // First of all, because it is the lock: nothing else is touched while another daemon lives.
   const control = await openControl(config.socket);
@@ -23,11 +33,23 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
     await control.close();
     throw error;
   });
-  const signal = stopSignal(log, config);
-  const logging = logEvents(faild.events(), log);
-  control.attach(faild);
+  const reloader = new Reloader(flags, values, {
+    reconfigure: (next) => faild.reconfigure(next),
+    surroundings: () => surroundingsOf(faild),
+  });
+  const reload = () => reloadAndSay(reloader, log);
+  const signal = stopSignal(log, config, reload);
+  const adviser = new Adviser(faild, log);
+  const logging = logEvents(faild.events(), log, adviser);
+  control.attach({
+    status: () => faild.status(),
+    events: () => faild.events(),
+    reload,
+  });
   sayStarted(faild, log, config);
+  adviser.lookSoon();
   log.info(`stopping: ${await signal}`);
+  adviser.stop();
   await stop(faild, control, log);
   await logging;
   log.info('stopped');
@@ -41,15 +63,83 @@ async function stop(faild: Faild, control: Control, log: Log): Promise<void> {
   if (last !== undefined) sayWhatStays(last, log);
 }
 
-async function logEvents(events: EventStream, log: Log): Promise<void> {
-  for await (const event of events) log.event(event);
+/** Whoever asked gets the answer; the log gets it as well. */
+async function reloadAndSay(reloader: Reloader, log: Log): Promise<ReloadAnswer> {
+  try {
+    const answer = await reloader.reload();
+    sayReloaded(answer, log);
+    return answer;
+  } catch (error) {
+    const faults = error instanceof ConfigFaults ? error.faults.map(showFault) : [messageOf(error)];
+    for (const fault of faults) log.error(`not reloaded: ${fault}`);
+    throw error;
+  }
+}
+
+function sayReloaded({ file, changes, warnings }: ReloadAnswer, log: Log): void {
+  const what = changes.length === 0 ? 'nothing has changed' : changes.map(showChange).join('; ');
+  log.info(`reloaded ${file ?? 'without a file'}: ${what}`, { changes });
+  for (const warning of warnings) log.warn(warning);
+}
+
+/** As the running engine knows them. */
+async function surroundingsOf(faild: Faild): Promise<Surroundings> {
+  const { config, engine } = faild.facts;
+  const filters = readRpFilters(faild.lans.map((lan) => lan.interface));
+  return {
+    transport: engine.transport,
+    peers: (await faild.status()).peers,
+    ...(config.networkNamespace === null && { rpFilters: filters }),
+  };
+}
+
+async function logEvents(events: EventStream, log: Log, adviser: Adviser): Promise<void> {
+  for await (const event of events) {
+    log.event(event);
+    if (event.kind === 'peer-found') adviser.lookSoon();
+  }
+}
+
+/** Warns of what is unwise about the configuration in force, once of each matter. */
+class Adviser {
+  readonly #said = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly faild: Faild,
+    private readonly log: Log,
+  ) {}
+
+  /** Peers come in crowds: it looks when they have settled. */
+  lookSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#look().catch(() => undefined); // a hint only: the engine's trouble is told elsewhere
+    }, settleMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    const around = await surroundingsOf(this.faild);
+    for (const { about, line } of adviseOn(this.faild.facts.config, around)) {
+      if (!this.#said.has(about)) this.log.warn(line);
+      this.#said.add(about);
+    }
+  }
 }
 
 /**
  * The first signal stops cleanly, a second one at once (routes then stay for the next start to
  * adopt).
  */
-function stopSignal(log: Log, config: DaemonConfig): Promise<NodeJS.Signals> {
+function stopSignal(
+  log: Log,
+  config: DaemonConfig,
+  reload: () => Promise<unknown>,
+): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let stopping = false;
     const onSignal = (signal: NodeJS.Signals, number: number): void => {
@@ -61,10 +151,11 @@ function stopSignal(log: Log, config: DaemonConfig): Promise<NodeJS.Signals> {
     process.on('SIGINT', onSignal);
     process.on('SIGHUP', (signal: NodeJS.Signals, number: number) => {
       // From a closing terminal it means the end; from logrotate or a service manager, a new log
-      // file.
+      // file and a look at the configuration.
       if (config.logFile === null && process.stdout.isTTY) return onSignal(signal, number);
       log.reopen();
       log.info('log reopened');
+      reload().catch(() => undefined); // it is in the log
     });
   });
 }

@@ -25,6 +25,27 @@ export class FaildError extends Error {
   }
 }
 
+/** One thing that is wrong with a configuration. */
+export interface Fault {
+  /** `faild.yaml:3:11` for the file; null for a flag or a library's option, which names itself. */
+  place: string | null;
+  message: string;
+}
+
+/** All that is wrong with a configuration, at once. */
+export class ConfigFaults extends FaildError {
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super('EINVAL', faults.map(showFault).join('\n'), { exitStatus: 2 });
+    this.faults = faults;
+  }
+}
+
+export function showFault({ place, message }: Fault): string {
+  return place === null ? message : `${place}: ${message}`;
+}
+
 /** The one line of whatever was thrown: some of Node's messages go on with details below it. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);

@@ -6,6 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { type ClockReading, wallMs } from './clock.js';
+import { Commands } from './commands.js';
 import { type Config, type FaildOptions, parseConfig } from './config.js';
 import { FaildError } from './errors.js';
 import { EventQueue, type EventStream } from './event-queue.js';
@@ -16,12 +17,13 @@ import {
   type NativeEngine,
   type NativeEvent,
   type NativeLan,
+  type NativePlan,
   type NativeRuntimeConfig,
   type NativeSnapshot,
   native,
 } from './native.js';
 import { Peers } from './peers.js';
-import { planFor } from './policy.js';
+import { configuredPolicy, makePlan, type Policy } from './policy.js';
 import { buildStatus, type RunFacts, type Status } from './status.js';
 import { Told } from './told.js';
 import { version } from './version.js';
@@ -35,13 +37,21 @@ const publishedAtOnce = 1024;
 /** The most that a timer of Node holds. */
 const longestTimerMs = 2 ** 31 - 1;
 
+/** What `Faild.start` takes: the flags' values, and what only a program can bring. */
+export interface EmbedderOptions extends FaildOptions {
+  /** Instead of faild's own: from the configuration and the known peers to the plan. */
+  policy?: Policy | undefined;
+}
+
 export class Faild implements AsyncDisposable {
   /** What is amiss since the start: to be said loudly by whoever has a voice. */
   readonly warnings: readonly string[];
   readonly lans: readonly NativeLan[];
-  readonly facts: RunFacts;
 
   readonly #engine: NativeEngine;
+  readonly #commands: Commands;
+  readonly #policy: Policy;
+  #facts: RunFacts;
   readonly #peers: Peers;
   readonly #told = new Told();
   readonly #readers = new Set<EventQueue>();
@@ -62,8 +72,8 @@ export class Faild implements AsyncDisposable {
    *     await using faild = await Faild.start({ requestor: true, interval: 0.01 });
    *     for await (const event of faild.events()) console.log(event);
    */
-  static async start(options: FaildOptions = {}): Promise<Faild> {
-    return Faild.launch(parseConfig(options));
+  static async start({ policy, ...options }: EmbedderOptions = {}): Promise<Faild> {
+    return new Faild(parseConfig(options), policy);
   }
 
   /** The same for a configuration that is checked already; for the daemon. */
@@ -71,17 +81,25 @@ export class Faild implements AsyncDisposable {
     return new Faild(config);
   }
 
-  private constructor(config: Config) {
+  private constructor(config: Config, policy: Policy = configuredPolicy) {
     const interfaces = native.listInterfaces(config.networkNamespace ?? '');
-    const { lans, warnings } = chooseLans(interfaces, config.lans);
+    const { lans, warnings } = chooseLans(interfaces, config.lans, config.ignoredInterfaces);
+    const plan = makePlan(policy, { config, lans, peers: [] });
     const identity = takeIdentity(config.stateDir);
     this.warnings = warnings;
     this.lans = lans;
     this.#peers = new Peers(lans);
-    this.#engine = new native.Engine(engineConfig(config, identity, lans), () => this.#onWake());
+    this.#policy = policy;
+    const settings = engineConfig(config, identity, lans, plan);
+    this.#engine = new native.Engine(settings, () => this.#onWake());
+    this.#commands = new Commands(this.#engine);
     this.#engine.start();
     this.#alive = setInterval(() => {}, longestTimerMs);
-    this.facts = { version, config, identity, engine: this.#engine.facts() };
+    this.#facts = { version, config, identity, plan, engine: this.#engine.facts() };
+  }
+
+  get facts(): RunFacts {
+    return this.#facts;
   }
 
   /**
@@ -101,7 +119,26 @@ export class Faild implements AsyncDisposable {
     if (this.#stopped !== undefined)
       throw new FaildError('ESTOPPED', 'this faild has been stopped');
     const snapshot = await this.#takeSnapshot();
-    return buildStatus(snapshot, this.facts, readClock());
+    return buildStatus(snapshot, this.#facts, readClock());
+  }
+
+  /**
+   * Asks the policy again, with the peers as they are now, and hands the engine its plan. No path
+   * changes its state by that. A plan that is refused (EBADPLAN says why) changes nothing.
+   */
+  replan(): Promise<void> {
+    return this.reconfigure(this.#facts.config);
+  }
+
+  /**
+   * The same with another configuration, of which only what the plan is made of may differ: the
+   * rest was built into the engine at its start. For the daemon.
+   */
+  async reconfigure(config: Config): Promise<void> {
+    const { peers } = await this.status();
+    const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
+    await this.#commands.run({ kind: 'set-plan', plan });
+    this.#facts = { ...this.#facts, config, plan };
   }
 
   /**
@@ -120,6 +157,7 @@ export class Faild implements AsyncDisposable {
   async #shutDown(): Promise<void> {
     this.#engine.stop(true);
     this.#onWake();
+    this.#commands.failAll(new FaildError('ESTOPPED', 'this faild has been stopped'));
     await this.#delivering;
     clearInterval(this.#alive);
     for (const reader of this.#readers) reader.end();
@@ -130,6 +168,7 @@ export class Faild implements AsyncDisposable {
   #onWake(): void {
     const { events, lost } = this.#engine.drain();
     this.#lost = lost;
+    this.#commands.settle(events);
     this.#undelivered.push(...events);
     this.#delivering ??= this.#deliver().finally(() => {
       this.#delivering = undefined;
@@ -206,6 +245,7 @@ function engineConfig(
   config: Config,
   { host, incarnation }: Identity,
   lans: NativeLan[],
+  plan: NativePlan,
 ): NativeRuntimeConfig {
   return {
     host,
@@ -220,7 +260,7 @@ function engineConfig(
     // Phases only: different on each host and at each start, and known from the log.
     seed: (Number.parseInt(host.slice(8), 16) ^ Number.parseInt(incarnation.slice(8), 16)) >>> 0,
     lans,
-    plan: planFor(lans),
+    plan,
     port: config.port,
     transport: config.transport,
     networkNamespace: config.networkNamespace ?? '',

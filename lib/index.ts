@@ -1,7 +1,13 @@
 // The public door: `import { Faild } from 'faild'`. What is not exported here may change at any
 // time.
-export type { FaildOptions, LanChoice, TransportChoice } from './config.js';
-export { FaildError } from './errors.js';
+export type {
+  Config,
+  FaildOptions,
+  LanChoice,
+  SwitchbackChoice,
+  TransportChoice,
+} from './config.js';
+export { ConfigFaults, FaildError, type Fault } from './errors.js';
 export type { EventStream } from './event-queue.js';
 export type {
   EventDetails,
@@ -13,7 +19,9 @@ export type {
   PeerRef,
   Timing,
 } from './events.js';
-export { cleanup, Faild } from './faild.js';
+export { cleanup, type EmbedderOptions, Faild } from './faild.js';
+export type { NativeLan as Lan } from './native.js';
+export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './policy.js';
 export type {
   Status,
   StatusAlternate,
@@ -21,6 +29,7 @@ export type {
   StatusLan,
   StatusPath,
   StatusPeer,
+  StatusPlan,
   StatusScheduling,
   StatusSettings,
 } from './status.js';

@@ -22,14 +22,23 @@ export interface ChosenLans {
   warnings: string[];
 }
 
-/** The LANs in order of preference, or an error that says what is missing. */
-export function chooseLans(interfaces: NativeInterface[], wanted: LanChoice[]): ChosenLans {
-  const named = wanted.length > 0;
-  const found = named
-    ? wanted.map((choice) => namedLan(interfaces, choice))
-    : suitable(interfaces).map((device, at) => lanOf(device, String.fromCharCode(65 + at)));
-  if (found.length === 0) throw noLan(interfaces);
+/**
+ * The LANs in order of preference, or an error that says what is missing. `ignored`: the operator's
+ * patterns; an interface that he names himself is taken all the same.
+ */
+export function chooseLans(
+  interfaces: NativeInterface[],
+  wanted: LanChoice[],
+  ignored: string[] = [],
+): ChosenLans {
+  const spared = interfaces.filter((device) => !matchesAny(device, ignored));
+  const found =
+    wanted.length > 0
+      ? wanted.map((choice) => namedLan(interfaces, spared, choice))
+      : suitable(spared).map((device, at) => lanOf(device, String.fromCharCode(65 + at)));
+  if (found.length === 0) throw noLan(interfaces, ignored);
   if (found.length > maxLans) throw tooMany(found);
+  rejectSharedInterfaces(found);
   rejectSharedSubnets(found);
   return { lans: found, warnings: warningsOf(found) };
 }
@@ -46,10 +55,21 @@ function suitable(interfaces: NativeInterface[]): NativeInterface[] {
     .sort((a, b) => a.ifindex - b.ifindex);
 }
 
+/** `docker*`: `*` for any characters, `?` for one; all else stands for itself. */
+function matchesAny({ interface: name }: NativeInterface, patterns: string[]): boolean {
+  return patterns.some((pattern) => {
+    const literal = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+    return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
+  });
+}
+
 function namedLan(
   interfaces: NativeInterface[],
-  { name, interface: wanted }: LanChoice,
+  spared: NativeInterface[],
+  choice: LanChoice,
 ): NativeLan {
+  if (choice.subnet !== undefined) return lanOf(onSubnet(spared, choice), choice.name);
+  const { name, interface: wanted } = choice;
   const device = interfaces.find((candidate) => candidate.interface === wanted);
   const flag = `--lan ${name}=${wanted}`;
   if (device === undefined) {
@@ -68,13 +88,36 @@ function namedLan(
   return lanOf(device, name);
 }
 
+/** The interface with an address in that subnet: the same file then serves every host. */
+function onSubnet(
+  interfaces: NativeInterface[],
+  { name, subnet }: LanChoice & { subnet: string },
+): NativeInterface {
+  const flag = `--lan ${name}=${subnet}`;
+  const able = interfaces.filter((device) => device.up && device.broadcast && !device.loopback);
+  const there = able.filter(({ addresses }) => addresses.some((a) => contains(subnet, a)));
+  const [device, ...others] = there;
+  if (device === undefined) {
+    const seen = able.map((each) => `${each.interface} ${each.addresses.join(' ')}`.trim());
+    throw unusable(
+      `${flag}: no interface that is up and can broadcast has an address in ${subnet}; ` +
+        `there are: ${seen.join(', ') || 'none'}`,
+    );
+  }
+  if (others.length === 0) return device;
+  const list = there.map((each) => each.interface).join(', ');
+  throw unusable(`${flag}: ${list} have addresses in ${subnet}; name one: --lan ${name}=INTERFACE`);
+}
+
 function lanOf(device: NativeInterface, name: string): NativeLan {
   const { interface: interfaceName, ifindex, mac, addresses, carrier } = device;
   return { name, interface: interfaceName, ifindex, mac, addresses, carrier };
 }
 
-function noLan(interfaces: NativeInterface[]): FaildError {
-  const seen = interfaces.map((device) => `${device.interface} (${whyNot(device)})`).join(', ');
+function noLan(interfaces: NativeInterface[], ignored: string[]): FaildError {
+  const why = (device: NativeInterface) =>
+    matchesAny(device, ignored) ? 'to be ignored' : whyNot(device);
+  const seen = interfaces.map((device) => `${device.interface} (${why(device)})`).join(', ');
   return new FaildError(
     'ENOLAN',
     'no LAN found: looked for interfaces that are up, can broadcast and have an address, ' +
@@ -96,6 +139,17 @@ function tooMany(lans: NativeLan[]): FaildError {
     `${lans.length} LANs (${list}), but faild watches at most ${maxLans}; choose with --lan ` +
       `NAME=INTERFACE`,
   );
+}
+
+/** By two subnets, say: one interface is one LAN. */
+function rejectSharedInterfaces(lans: NativeLan[]): void {
+  for (const [at, lan] of lans.entries()) {
+    const other = lans.slice(0, at).find((earlier) => earlier.interface === lan.interface);
+    if (other === undefined) continue;
+    throw unusable(
+      `LAN ${other.name} and LAN ${lan.name} are both on ${lan.interface}: give each its own`,
+    );
+  }
 }
 
 /**

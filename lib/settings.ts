@@ -1,14 +1,26 @@
-// Every setting of faild in one table: its flags, its option's name, its default, what it accepts
-// and how it is read. cli.ts makes its flags from it, config.ts checks flags and library options
-// with it, and the help text shows it: a range is written down once.
+// Every setting of faild in one table. From it come the flags and their help (cli.ts), the checks
+// of flags and of library options (config.ts), the keys of the configuration file
+// (config-file.ts), the JSON Schema (schema.ts) and the README's table (scripts/generate.mjs): a
+// name, a range or a default is written down once.
+import {
+  choice,
+  duration,
+  interfacePattern,
+  type Kind,
+  lan,
+  orOff,
+  path,
+  percentage,
+  plainSeconds,
+  text,
+  toggle,
+  whole,
+} from './kinds.js';
 
-/** One LAN that the operator named: `--lan A=eth1`. */
-export interface LanChoice {
-  name: string;
-  interface: string;
-}
+export type { LanChoice } from './kinds.js';
 
 export type TransportChoice = 'auto' | 'raw' | 'udp';
+export type SwitchbackChoice = 'auto' | 'sticky' | 'manual';
 
 export interface Setting {
   /** The option's name in TypeScript, and commander's name for the long flag. */
@@ -17,76 +29,24 @@ export interface Setting {
   long: string;
   /** The placeholder in the help; without one the flag is a switch. */
   argument?: string;
+  /** The key in the file; unless said, the long flag without its dashes. Null: not for the file. */
+  inFile?: string | null;
   help: string;
-  /** Ends the sentence `... is not accepted: give ...`. */
-  accepts: string;
-  /**
-   * The value, or undefined when it is not accepted. Takes a flag's text or a library option as it
-   * is.
-   */
-  read(value: unknown): unknown;
+  kind: Kind;
   fallback?: unknown;
   /** A row of `faild --help` says this instead of the fallback. */
   fallbackText?: string;
   repeatable?: boolean;
+  /** A reload applies a change at once; all else needs a restart. */
+  live?: boolean;
 }
 
-/**
- * A plain decimal number, from text or as it is: no hex, no blanks, no `Infinity`, nothing after
- * it.
- */
-export function readNumber(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
-  if (typeof value !== 'string' || !/^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value))
-    return undefined;
-  return Number(value);
-}
+/** Where the file is unless `--config` says otherwise. */
+export const usualConfigFile = '/etc/faild/faild.yaml';
 
-function numberWithin(low: number, high: number): (value: unknown) => number | undefined {
-  return (value) => {
-    const number = readNumber(value);
-    return number !== undefined && number >= low && number <= high ? number : undefined;
-  };
-}
-
-function integerWithin(low: number, high: number): (value: unknown) => number | undefined {
-  const within = numberWithin(low, high);
-  return (value) => {
-    const number = within(value);
-    return Number.isInteger(number) ? number : undefined;
-  };
-}
-
-function textMatching(pattern: RegExp): (value: unknown) => string | undefined {
-  return (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined);
-}
-
-function readLan(value: unknown): LanChoice | undefined {
-  const [name, device] = typeof value === 'string' ? splitLan(value) : lanFields(value);
-  if (name === undefined || device === undefined) return undefined;
-  // An interface name is at most 15 bytes, without '/' or blanks (dev_valid_name in the kernel).
-  if (!/^[\w.:/-]{1,32}$/.test(name) || !/^[^\s/=]{1,15}$/.test(device)) return undefined;
-  return { name, interface: device };
-}
-
-function splitLan(text: string): [string?, string?] {
-  const at = text.indexOf('=');
-  return at < 0 ? [] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function lanFields(value: unknown): [string?, string?] {
-  if (typeof value !== 'object' || value === null) return [];
-  const { name, interface: device } = value as Partial<Record<string, unknown>>;
-  return typeof name === 'string' && typeof device === 'string' ? [name, device] : [];
-}
-
-function readTransport(value: unknown): TransportChoice | undefined {
-  return value === 'auto' || value === 'raw' || value === 'udp' ? value : undefined;
-}
-
-const readPath = textMatching(/^[^\0]+$/);
 // Longer names are cut on the wire (kMaxNameBytes), so they are refused here.
-const readName = textMatching(/^[\x21-\x7e]{1,32}$/);
+const name = text(/^[\x21-\x7e]{1,32}$/, '1 to 32 printable ASCII characters without blanks');
+const daysS = 24 * 3600;
 
 /** In the order of the help text: the flags of 2003 first. */
 export const settings: readonly Setting[] = [
@@ -94,9 +54,9 @@ export const settings: readonly Setting[] = [
     key: 'requestor',
     short: '-r',
     long: '--requestor',
+    inFile: 'role',
     help: 'send inquiries; without it, only answer those of others',
-    accepts: 'true or false',
-    read: (value) => (typeof value === 'boolean' ? value : undefined),
+    kind: toggle('requestor', 'responder'),
     fallback: false,
   },
   {
@@ -105,8 +65,7 @@ export const settings: readonly Setting[] = [
     long: '--interval',
     argument: '<seconds>',
     help: 'time between inquiries',
-    accepts: 'seconds from 0.00005 to 3600, with a fraction if wanted, such as 0.01',
-    read: numberWithin(0.00005, 3600),
+    kind: plainSeconds(0.00005, 3600, 0.01),
     fallback: 0.1,
   },
   {
@@ -115,8 +74,7 @@ export const settings: readonly Setting[] = [
     long: '--fail-after',
     argument: '<packets>',
     help: 'missed packets before a path is invalidated',
-    accepts: 'a whole number from 1 to 1000',
-    read: integerWithin(1, 1000),
+    kind: whole(1, 1000),
     fallback: 3,
   },
   {
@@ -124,9 +82,8 @@ export const settings: readonly Setting[] = [
     short: '-s',
     long: '--restore-after',
     argument: '<packets>',
-    help: 'good packets before a path is trusted again',
-    accepts: 'a whole number from 1 to 100000',
-    read: integerWithin(1, 100000),
+    help: 'good packets in a row before a path is trusted again',
+    kind: whole(1, 100000),
     fallback: 10,
   },
   {
@@ -135,8 +92,7 @@ export const settings: readonly Setting[] = [
     long: '--port',
     argument: '<port>',
     help: 'UDP port, the same on every host',
-    accepts: 'a whole number from 1 to 65535',
-    read: integerWithin(1, 65535),
+    kind: whole(1, 65535),
     fallback: 9311,
   },
   {
@@ -144,38 +100,99 @@ export const settings: readonly Setting[] = [
     short: '-l',
     long: '--log-file',
     argument: '<path>',
-    help: 'append the log to this file; SIGHUP reopens it',
-    accepts: 'the path of a file',
-    read: readPath,
+    help: 'append the log to this file, one JSON line an event; SIGHUP reopens it',
+    kind: path('file'),
     fallbackText: 'standard output',
+  },
+  {
+    key: 'config',
+    long: '--config',
+    argument: '<path>',
+    inFile: null,
+    help: 'configuration file; flags win over it',
+    kind: path('file'),
+    fallbackText: `${usualConfigFile} if there is one`,
   },
   {
     key: 'lan',
     long: '--lan',
-    argument: '<name=interface>',
-    help: 'watch this interface and call its LAN so; once for each LAN, the preferred first',
-    accepts: 'NAME=INTERFACE, such as A=eth1 (name: 1 to 32 letters, digits or . _ : / -)',
-    read: readLan,
+    argument: '<name=where>',
+    inFile: 'lans',
+    help: 'a LAN and its interface or subnet; once for each LAN, the preferred first',
+    kind: lan(),
     repeatable: true,
     fallbackText: 'every suitable interface',
+  },
+  {
+    key: 'ignoreInterface',
+    long: '--ignore-interface',
+    argument: '<pattern>',
+    inFile: 'ignore-interfaces',
+    help: 'leave such interfaces alone, besides those of containers and tunnels; repeatable',
+    kind: interfacePattern,
+    repeatable: true,
+    fallbackText: 'none',
   },
   {
     key: 'transport',
     long: '--transport',
     argument: '<kind>',
     help: 'raw (needs CAP_NET_RAW) or udp; hosts may differ',
-    accepts: 'raw, udp or auto',
-    read: readTransport,
+    kind: choice('raw', 'udp', 'auto'),
     fallback: 'auto',
     fallbackText: 'raw where permitted',
+  },
+  {
+    key: 'switchback',
+    long: '--switchback',
+    argument: '<how>',
+    help: 'when a path is good again, traffic returns (auto), stays until the alternate fails (sticky) or until told (manual)',
+    kind: choice('auto', 'sticky', 'manual'),
+    fallback: 'auto',
+    live: true,
+  },
+  {
+    key: 'holdTime',
+    long: '--hold-time',
+    argument: '<duration>',
+    help: 'a path that is good again waits this long before traffic returns',
+    kind: duration(0, 30 * daysS, 30),
+    fallback: 0,
+    live: true,
+  },
+  {
+    key: 'flapWindow',
+    long: '--flap-window',
+    argument: '<duration>',
+    help: 'a path that fails again so soon must prove itself twice as long, up to 64 times',
+    kind: orOff(duration(0.001, daysS, 60)),
+    fallback: null,
+    live: true,
+  },
+  {
+    key: 'grayLoss',
+    long: '--gray-loss',
+    argument: '<percentage>',
+    help: 'leave a path that loses more packets than this',
+    kind: orOff(percentage(1, 100, 20)),
+    fallback: null,
+    live: true,
+  },
+  {
+    key: 'grayRoundTrip',
+    long: '--gray-round-trip',
+    argument: '<duration>',
+    help: 'leave a path whose round trip takes longer than this',
+    kind: orOff(duration(0.00001, 60, 0.005)),
+    fallback: null,
+    live: true,
   },
   {
     key: 'cluster',
     long: '--cluster',
     argument: '<name>',
     help: 'hosts of other clusters on the same LANs are ignored',
-    accepts: '1 to 32 printable ASCII characters without blanks',
-    read: readName,
+    kind: name,
     fallback: 'default',
   },
   {
@@ -183,8 +200,7 @@ export const settings: readonly Setting[] = [
     long: '--host-name',
     argument: '<name>',
     help: 'what peers call this host in their logs',
-    accepts: '1 to 32 printable ASCII characters without blanks',
-    read: readName,
+    kind: name,
     fallbackText: "the system's host name",
   },
   {
@@ -193,11 +209,7 @@ export const settings: readonly Setting[] = [
     argument: '<path>',
     help: 'control socket, for `faild status`',
     // The kernel's sun_path holds 107 bytes and the final NUL.
-    accepts: 'a path of at most 107 bytes',
-    read: (value) => {
-      const path = readPath(value);
-      return path !== undefined && Buffer.byteLength(path) <= 107 ? path : undefined;
-    },
+    kind: text(/^[^\0]+$/, 'a path of at most 107 bytes', 107),
     fallback: '/run/faild/faild.sock',
   },
   {
@@ -205,8 +217,7 @@ export const settings: readonly Setting[] = [
     long: '--state-dir',
     argument: '<path>',
     help: 'directory that keeps the host id',
-    accepts: 'the path of a directory',
-    read: readPath,
+    kind: path('directory'),
     fallback: '/var/lib/faild',
   },
   {
@@ -214,8 +225,7 @@ export const settings: readonly Setting[] = [
     long: '--realtime-priority',
     argument: '<n>',
     help: "SCHED_FIFO priority of the engine's thread; 0: do not ask",
-    accepts: 'a whole number from 0 to 99',
-    read: integerWithin(0, 99),
+    kind: whole(0, 99),
     fallback: 50,
   },
   {
@@ -223,8 +233,7 @@ export const settings: readonly Setting[] = [
     long: '--cpu',
     argument: '<n>',
     help: "pin the engine's thread to this CPU",
-    accepts: 'a CPU number from 0 to 1023',
-    read: integerWithin(0, 1023),
+    kind: whole(0, 1023),
     fallbackText: 'any',
   },
   {
@@ -232,8 +241,7 @@ export const settings: readonly Setting[] = [
     long: '--max-peers',
     argument: '<n>',
     help: 'hosts to have room for; memory is taken at the start',
-    accepts: 'a whole number from 1 to 16384',
-    read: integerWithin(1, 16384),
+    kind: whole(1, 16384),
     fallback: 4096,
   },
   {
@@ -241,8 +249,25 @@ export const settings: readonly Setting[] = [
     long: '--network-namespace',
     argument: '<path>',
     help: 'network namespace to work in, such as /run/netns/blue',
-    accepts: 'the path of a network namespace',
-    read: readPath,
+    kind: path('network namespace'),
     fallbackText: 'the one it is started in',
   },
 ];
+
+/** The key of a setting in the file; null when it has none there. */
+export function fileKey({ inFile, long }: Setting): string | null {
+  return inFile === undefined ? long.slice(2) : inFile;
+}
+
+/** What holds when nobody says anything, in the file's words. */
+export function fallbackShown({ fallback, fallbackText, kind }: Setting): string {
+  return fallbackText ?? kind.show(fallback);
+}
+
+/** A value that was read, in the file's words; the fallback when there is none. */
+export function shown(setting: Setting, value: unknown): string {
+  if (value === undefined) return fallbackShown(setting);
+  if (!setting.repeatable) return setting.kind.show(value);
+  const items = value as readonly unknown[];
+  return items.map((item) => setting.kind.show(item)).join(', ') || fallbackShown(setting);
+}

@@ -13,6 +13,7 @@ import type {
   NativeLanRow,
   NativePathRow,
   NativePeerRow,
+  NativePlan,
   NativeSnapshot,
   PathStateName,
 } from './native.js';
@@ -28,6 +29,8 @@ export interface Status {
   host: StatusHost;
   cluster: string;
   settings: StatusSettings;
+  /** What the engine does on its own at the next failure. */
+  plan: StatusPlan;
   transport: 'raw' | 'udp';
   scheduling: StatusScheduling;
   memory: StatusMemory;
@@ -53,6 +56,12 @@ export interface StatusSettings {
   failAfter: number;
   restoreAfter: number;
   port: number;
+}
+
+/** As lib/native.ts says it, with LANs by name. */
+export interface StatusPlan extends Omit<NativePlan, 'preference'> {
+  /** The first alternate first. */
+  preference: string[];
 }
 
 export interface StatusScheduling {
@@ -128,16 +137,17 @@ export interface StatusAlternate {
   since: string;
 }
 
-/** What does not change while an engine runs. */
+/** What TypeScript knows of a running engine; only a reload changes it. */
 export interface RunFacts {
   version: string;
   config: Config;
   identity: Identity;
+  plan: NativePlan;
   engine: NativeFacts;
 }
 
 export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: ClockReading): Status {
-  const { config, identity, engine } = facts;
+  const { config, identity, plan, engine } = facts;
   const names = snapshot.lans.map((row) => row.name);
   const peers = buildPeers(snapshot, names, now);
   return {
@@ -154,6 +164,7 @@ export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: Cloc
       restoreAfter: config.restoreAfter,
       port: config.port,
     },
+    plan: { ...plan, preference: plan.preference.map((index) => nameOf(index, names)) },
     transport: engine.transport,
     scheduling: {
       mode: engine.realtime ? 'fifo' : 'other',

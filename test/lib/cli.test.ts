@@ -20,7 +20,7 @@ const refused: [args: string[], line: RegExp][] = [
   [['-p', '0'], /^faild: -p \(--port\): '0' is not accepted; give a whole number from 1 to 65535$/],
   [['--inteval', '3'], /^faild: unknown option '--inteval'; did you mean --interval\?$/],
   [['-x'], /^faild: unknown option '-x'; see faild --help$/],
-  [['stats'], /^faild: unknown command 'stats'; there are status, events, cleanup;/],
+  [['stats'], /^faild: unknown command 'stats'; there are status, events, check, reload, cleanup;/],
   [['status', '-t', '1'], /^faild: unknown option '-t'; see faild --help$/],
 ];
 
@@ -38,6 +38,46 @@ t.test('status without a daemon', async (t) => {
   const { status, stderr } = faild('status', '--socket', `${t.testdirName.slice(0, 40)}/none`);
   t.equal(status, 3);
   t.match(stderr, /^faild: no daemon answers on .*: start one with 'sudo faild -r'/);
+});
+
+t.test('check: every fault as compilers say it, or what would be in force', async (t) => {
+  const dir = t.testdir({
+    'bad.yaml': 'interval: 0.01\nfail_after: 3\n',
+    'good.yaml': 'interval: 10ms\nlans: [{name: A, interface: no-such-one}]\n',
+  });
+  const bad = `${dir}/bad.yaml`;
+  const faults = [
+    `${bad}:1:11: interval: 0.01 is not accepted; give a duration from 50us to 1h, such as 10ms`,
+    `${bad}:2:1: unknown key 'fail_after'; did you mean 'fail-after'?`,
+    '',
+  ].join('\n');
+  t.match(faild('check', '--config', bad), { status: 2, stdout: '', stderr: faults });
+  t.match(faild('--config', bad), { status: 2, stderr: faults }, 'the daemon refuses it as well');
+
+  const good = faild('-f', '5', 'check', '--config', `${dir}/good.yaml`);
+  t.equal(good.status, 1, 'right, but there is no such interface on this machine');
+  t.match(good.stdout, /good\.yaml: right$/m);
+  t.match(good.stdout, /^ {2}interval +10ms +line 1$/m);
+  t.match(good.stdout, /^ {2}fail-after +5 +--fail-after$/m);
+  t.match(good.stdout, /^ {2}port +9311 +default$/m);
+  t.match(good.stdout, /^warning: faild would not start here: --lan A=no-such-one: there is no /m);
+
+  const none = faild('check', '--config', `${dir}/none.yaml`);
+  t.match(none, { status: 2, stderr: /^faild: --config: cannot read .*none\.yaml: / });
+});
+
+t.test('reload without a daemon', async (t) => {
+  const { status, stderr } = faild('reload', '--socket', `${t.testdirName.slice(0, 40)}/none`);
+  t.equal(status, 3);
+  t.match(stderr, /^faild: no daemon answers on /);
+});
+
+t.test('a file with faults does not keep a command from its daemon', async (t) => {
+  const socket = `${t.testdirName.slice(0, 40)}/none`;
+  const dir = t.testdir({ 'bad.yaml': `socket: ${socket}\nlans: [{}, {}]\n` });
+  const { status, stderr } = faild('status', '--config', `${dir}/bad.yaml`);
+  t.equal(status, 3);
+  t.ok(stderr.includes(`no daemon answers on ${socket}`), stderr);
 });
 
 t.test('--version and --help', async (t) => {

@@ -3,7 +3,7 @@
 import t from 'tap';
 
 import { type DaemonOptions, parseConfig } from '../../lib/config.js';
-import { FaildError } from '../../lib/errors.js';
+import { ConfigFaults, FaildError } from '../../lib/errors.js';
 
 function refusal(options: Record<string, unknown>): FaildError {
   try {
@@ -27,6 +27,13 @@ const refused: [key: string, flag: string, values: unknown[]][] = [
   ['port', '-p (--port)', ['0', '65536', 'http', '9311.5']],
   ['logFile', '-l (--log-file)', ['', 3]],
   ['lan', '--lan', [['A'], ['=eth0'], ['A='], ['A B=eth0'], ['A=eth0/1'], ['A=sixteen-letters-']]],
+  ['lan', '--lan', [['A=10.1.0.0/33'], ['A=10.1.0/24'], ['A=fd00::/129'], ['A=/24']]],
+  ['ignoreInterface', '--ignore-interface', [[''], ['a/b'], ['two words'], ['x'.repeat(16)]]],
+  ['switchback', '--switchback', ['never', '', 'Auto']],
+  ['holdTime', '--hold-time', ['30', '-1s', '31d', '800h', '1 s', '1s ', 'off', -1]],
+  ['flapWindow', '--flap-window', ['0s', '1us', '25h', 'on', 0]],
+  ['grayLoss', '--gray-loss', ['0%', '101%', '20', '0.2', '-5%', 0, 1.1]],
+  ['grayRoundTrip', '--gray-round-trip', ['0s', '9us', '61s', '5', 0]],
   ['transport', '--transport', ['tcp', '', 'RAW']],
   ['cluster', '--cluster', ['', 'two words', 'x'.repeat(33)]],
   ['hostName', '--host-name', ['', 'x'.repeat(33), 'naïve']],
@@ -77,6 +84,12 @@ t.test('defaults', async (t) => {
     cpu: null,
     networkNamespace: null,
     logFile: null,
+    ignoredInterfaces: [],
+    switchback: 'auto',
+    holdUs: 0,
+    flapWindowUs: null,
+    grayLoss: null,
+    grayRoundTripUs: null,
   });
   t.ok(parseConfig({}).hostName.length > 0);
 });
@@ -109,16 +122,43 @@ t.test('LANs: as text or as fields, each name and each interface once', async (t
   const lans = [
     { name: 'A', interface: 'eth1' },
     { name: '10.0.2.0/24', interface: 'eth2' },
+    { name: 'C', subnet: 'fd00:3::/64' },
   ];
-  t.same(parseConfig({ lan: ['A=eth1', '10.0.2.0/24=eth2'] }).lans, lans);
+  t.same(parseConfig({ lan: ['A=eth1', '10.0.2.0/24=eth2', 'C=fd00:3::/64'] }).lans, lans);
   t.same(parseConfig({ lan: lans }).lans, lans);
   t.match(refusal({ lan: ['A=eth1', 'A=eth2'] }).message, /^--lan: 'A' is given twice/);
   t.match(refusal({ lan: ['A=eth1', 'B=eth1'] }).message, /^--lan: 'eth1' is given twice/);
+  const twice = { lan: ['A=10.1.0.0/24', 'B=10.1.0.0/24'] };
+  t.match(refusal(twice).message, /^--lan: '10.1.0.0\/24' is given twice/);
+});
+
+t.test('durations and shares with their units, or as numbers from a program', async (t) => {
+  const config = parseConfig({
+    holdTime: '1.5s',
+    flapWindow: '2min',
+    grayLoss: '2.5%',
+    grayRoundTrip: '800us',
+  });
+  const expected = { holdUs: 1.5e6, flapWindowUs: 120e6, grayLoss: 0.025, grayRoundTripUs: 800 };
+  t.match(config, expected);
+  const numbers = { holdTime: 1.5, flapWindow: 120, grayLoss: 0.025, grayRoundTrip: 0.0008 };
+  t.match(parseConfig(numbers), expected);
+  const off = { flapWindow: 'off', grayLoss: null, grayRoundTrip: 'off' };
+  t.match(parseConfig(off), { flapWindowUs: null, grayLoss: null, grayRoundTripUs: null });
+});
+
+t.test('all faults at once', async (t) => {
+  const error = refusal({ interval: 0, port: 'http', lan: ['A', 'B=eth1', 'B=eth2'] });
+  t.ok(error instanceof ConfigFaults);
+  t.same(
+    (error as ConfigFaults).faults.map(({ message }) => message.split(' ').slice(0, 3).join(' ')),
+    ['-t (--interval): 0', "-p (--port): 'http'", "--lan: 'A' is", "--lan: 'B' is"],
+  );
 });
 
 t.test('a misspelt option of a library caller is named', async (t) => {
   t.match(
     refusal({ intervall: 1 }).message,
-    /^unknown option 'intervall'; the options are .*interval/,
+    /^unknown option 'intervall'; did you mean 'interval'\? the options are .*interval/,
   );
 });

@@ -9,12 +9,20 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { type ControlTarget, openControl } from '../../lib/control.js';
-import { fetchStatus, followEvents, isAnswered } from '../../lib/control-client.js';
+import { askReload, fetchStatus, followEvents, isAnswered } from '../../lib/control-client.js';
+import { ConfigFaults, FaildError } from '../../lib/errors.js';
 import { EventQueue } from '../../lib/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/events.js';
+import type { ReloadAnswer } from '../../lib/reload.js';
 import type { Status } from '../../lib/status.js';
 
 const status = { schema: 'faild.status/1', peers: [] } as unknown as Status;
+const reloaded: ReloadAnswer = {
+  schema: 'faild.reload/1',
+  file: '/etc/faild/faild.yaml',
+  changes: [{ key: 'hold-time', from: '0s', to: '30s', outcome: 'applied' }],
+  warnings: [],
+};
 const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7, count: 1 };
 
 /** A socket's path may have 107 bytes only; a fixture's directory has more. */
@@ -29,6 +37,7 @@ function makeTarget(): ControlTarget & { queues: Set<EventQueue> } {
   return {
     queues,
     status: async () => status,
+    reload: async () => reloaded,
     events() {
       const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
       const queue = new EventQueue(16, lost, (gone) => queues.delete(gone));
@@ -70,6 +79,32 @@ t.test('status, and errors as JSON', async (t) => {
     'application/json',
     { error: /use GET$/ },
   ]);
+});
+
+t.test('reload: the answer, all faults, or why not', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  const target = makeTarget();
+  control.attach(target);
+  t.same(await askReload(path), reloaded);
+  t.match(await ask(path, '/v1/reload'), [405, 'application/json', { error: /use POST$/ }]);
+
+  const faults = [
+    { place: 'faild.yaml:1:1', message: 'one' },
+    { place: 'faild.yaml:2:1', message: 'other' },
+  ];
+  target.reload = async () => {
+    throw new ConfigFaults(faults);
+  };
+  t.match(await ask(path, '/v1/reload', 'POST'), [422, 'application/json', { faults }]);
+  await t.rejects(askReload(path), { code: 'EINVAL', exitStatus: 2, faults });
+
+  target.reload = async () => {
+    throw new FaildError('EBADPLAN', 'plan refused');
+  };
+  const message = /^the daemon on .* says: plan refused$/;
+  await t.rejects(askReload(path), { code: 'EDAEMON', exitStatus: 1, message });
 });
 
 t.test('events are streamed; a reader that leaves is let go', async (t) => {

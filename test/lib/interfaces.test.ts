@@ -35,8 +35,8 @@ const names = (interfaces: NativeInterface[]): string[] =>
   chooseLans(interfaces, []).lans.map((lan) => `${lan.name}=${lan.interface}`);
 const choices = (...flags: string[]) =>
   flags.map((flag) => {
-    const [name = '', device = ''] = flag.split('=');
-    return { name, interface: device };
+    const [name = '', place = ''] = flag.split('=');
+    return place.includes('/') ? { name, subnet: place } : { name, interface: place };
   });
 
 t.test('without --lan: every suitable interface, named in the order of the ifindex', async (t) => {
@@ -80,6 +80,30 @@ t.test('with --lan: exactly those, in the order given', async (t) => {
   t.same(warnings, []);
 });
 
+t.test('by subnet: the interface with an address in it, in either family', async (t) => {
+  const wanted = choices('B=fd00:3::/64', 'A=10.0.1.0/24');
+  t.same(
+    chooseLans([lo, eth0, eth1, eth2], wanted).lans.map((lan) => [lan.name, lan.interface]),
+    [
+      ['B', 'eth2'],
+      ['A', 'eth0'],
+    ],
+  );
+});
+
+t.test('interfaces to leave alone, by pattern, unless named', async (t) => {
+  const chosen = (ignored: string[], ...wanted: string[]) =>
+    chooseLans([lo, eth0, eth1, eth2], choices(...wanted), ignored).lans.map(
+      (lan) => lan.interface,
+    );
+  t.same(chosen(['eth1']), ['eth0', 'eth2']);
+  t.throws(() => chosen(['eth?']), { message: /eth0 \(to be ignored\), eth1 \(to be ignored\)/ });
+  t.same(chosen(['*1']), ['eth0', 'eth2']);
+  t.same(chosen(['et.0', 'ETH*', 'th1', 'eth']), ['eth0', 'eth1', 'eth2'], 'whole, literal');
+  t.same(chosen(['eth*'], 'A=eth1'), ['eth1']);
+  t.throws(() => chosen(['eth1'], 'A=10.0.2.0/24'), { message: /no interface that is up/ });
+});
+
 const refused: [string, NativeInterface[], string[], RegExp][] = [
   [
     'missing',
@@ -115,6 +139,24 @@ const refused: [string, NativeInterface[], string[], RegExp][] = [
   ],
   ['a subnet in a subnet', [eth0, device('eth5', ['10.0.0.9/16'])], [], /share the subnet/],
   ['the same in IPv6', [eth2, device('eth5', ['fd00:3::2/64'])], [], /share the subnet/],
+  [
+    'a subnet that is nowhere',
+    [lo, eth0, eth1],
+    ['A=10.9.0.0/24'],
+    /^--lan A=10\.9\.0\.0\/24: no interface .* there are: eth0 10\.0\.1\.1\/24 fe80::1\/64, eth1 /,
+  ],
+  [
+    'a subnet that is on two',
+    [eth0, device('eth5', ['10.0.1.9/25'])],
+    ['A=10.0.1.0/24'],
+    /^--lan A=10\.0\.1\.0\/24: eth0, eth5 have addresses in .*; name one: --lan A=INTERFACE$/,
+  ],
+  [
+    'one interface twice',
+    [device('eth5', ['10.5.0.1/24', '10.6.0.1/24'])],
+    ['A=10.5.0.0/24', 'B=10.6.0.0/24'],
+    /^LAN A and LAN B are both on eth5/,
+  ],
   [
     'nine',
     Array.from({ length: 9 }, (_, at) => device(`eth${at}`, [`10.1.${at}.1/24`])),

@@ -89,6 +89,14 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
     version: '1.2.3',
     config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
     identity: { host: web1, incarnation: '0000000000000007' },
+    plan: {
+      preference: [1, 0],
+      switchback: 'auto' as const,
+      holdUs: 30e6,
+      flapWindowUs: 0,
+      grayLoss: 0,
+      grayRoundTripUs: 0,
+    },
     engine: {
       transport: 'raw' as const,
       realtime,
@@ -115,6 +123,7 @@ t.test('the document', async (t) => {
     scheduling: { mode: 'fifo', hint: null },
     memory: { bytes: 17_000_000, locked: true, hint: null },
     settings: { requestor: true, intervalUs: 1000, failAfter: 3, restoreAfter: 10, port: 9311 },
+    plan: { preference: ['B', 'A'], switchback: 'auto', holdUs: 30e6 },
     counters: { failovers: 1 },
   });
   t.same(

@@ -1,0 +1,241 @@
+// The kinds of values that settings have: how one is read from a flag, from a library's option and
+// from the configuration file, how it is shown, what is said when it is not accepted, and how an
+// editor knows it (JSON Schema). A range is written down once, in the call that makes the kind.
+// Used by settings.ts, whose table says which setting is of which kind.
+import { isIP } from 'node:net';
+
+import { durationText, readDuration, writeDuration } from './units.js';
+
+export type JsonSchema = Record<string, unknown>;
+
+export interface Kind {
+  /** Ends the sentence `... is not accepted; give ...`. */
+  accepts: string;
+  /** From a flag's text or a library's option as it is; undefined: not accepted. */
+  read(value: unknown): unknown;
+  /** A value that was read, as the file says it. */
+  show(value: unknown): string;
+  /** The same as a flag says it, where that differs. */
+  showFlag?(value: unknown): string;
+  inFile: ScalarInFile | MapInFile;
+}
+
+/** One value of the file. Stricter than a flag: durations carry units, numbers are no text. */
+export interface ScalarInFile {
+  accepts: string;
+  read(value: unknown): unknown;
+  schema: JsonSchema;
+}
+
+/** A few values of the file under one entry; `Kind.read` takes them as an object. */
+export interface MapInFile {
+  fields: Record<string, ScalarInFile>;
+  required: string;
+  /** Exactly one of these must be there. */
+  either: readonly string[];
+}
+
+/** One LAN that the operator named: `A=eth1`, or by its subnet, `A=10.1.0.0/24`. */
+export type LanChoice =
+  | { name: string; interface: string; subnet?: undefined }
+  | { name: string; subnet: string; interface?: undefined };
+
+export function whole(low: number, high: number): Kind {
+  const within = numberWithin(low, high);
+  const read = (value: unknown): number | undefined => {
+    const number = within(value);
+    return Number.isInteger(number) ? number : undefined;
+  };
+  const accepts = `a whole number from ${low} to ${high}`;
+  const schema = { type: 'integer', minimum: low, maximum: high };
+  return { accepts, read, show: String, inFile: { accepts, read: ifNumber(read), schema } };
+}
+
+/** The flags of 2003 say seconds without a unit; the file says the unit. */
+export function plainSeconds(low: number, high: number, example: number): Kind {
+  const accepts = `seconds from ${low} to ${high}, with a fraction if wanted, such as ${example}`;
+  const read = numberWithin(low, high);
+  return { ...duration(low, high, example), accepts, read, showFlag: String };
+}
+
+/** Seconds for a library; `30s` on a command line and in the file. */
+export function duration(low: number, high: number, example: number): Kind {
+  const within = numberWithin(low, high);
+  const [from, to, such] = [low, high, example].map(writeDuration);
+  const accepts = `a duration from ${from} to ${to}, such as ${such}`;
+  const readText = (value: unknown) =>
+    typeof value === 'string' ? within(readDuration(value)) : undefined;
+  const schema = { type: 'string', pattern: durationText.source };
+  return {
+    accepts,
+    read: (value) => (typeof value === 'number' ? within(value) : readText(value)),
+    show: (value) => writeDuration(value as number),
+    inFile: { accepts, read: readText, schema },
+  };
+}
+
+/** A share of 0 to 1 for a library; `20%` on a command line and in the file. */
+export function percentage(low: number, high: number, example: number): Kind {
+  const within = numberWithin(low / 100, high / 100);
+  const text = /^(\d+(?:\.\d+)?)%$/;
+  const accepts = `a percentage from ${low}% to ${high}%, such as ${example}%`;
+  const readText = (value: unknown) =>
+    typeof value === 'string'
+      ? within(Number(text.exec(value)?.[1] ?? Number.NaN) / 100)
+      : undefined;
+  const schema = { type: 'string', pattern: text.source };
+  return {
+    accepts,
+    read: (value) => (typeof value === 'number' ? within(value) : readText(value)),
+    show: (value) => `${Number(((value as number) * 100).toPrecision(12))}%`,
+    inFile: { accepts, read: readText, schema },
+  };
+}
+
+/** The same, or `off`, which is null here and on the library's side. */
+export function orOff(kind: Kind): Kind {
+  const { inFile } = kind;
+  if (!('read' in inFile)) throw new Error('only a scalar can be off');
+  const accepts = `${inFile.accepts}, or off`;
+  const readOff =
+    (read: (value: unknown) => unknown) =>
+    (value: unknown): unknown =>
+      value === 'off' || value === null ? null : read(value);
+  return {
+    accepts,
+    read: readOff(kind.read),
+    show: (value) => (value === null ? 'off' : kind.show(value)),
+    inFile: {
+      accepts,
+      read: (value) => (value === null ? undefined : readOff(inFile.read)(value)),
+      schema: { anyOf: [inFile.schema, { const: 'off' }] },
+    },
+  };
+}
+
+export function text(pattern: RegExp, accepts: string, maxBytes = Number.POSITIVE_INFINITY): Kind {
+  const read = (value: unknown): string | undefined =>
+    typeof value === 'string' && pattern.test(value) && Buffer.byteLength(value) <= maxBytes
+      ? value
+      : undefined;
+  const schema: JsonSchema = { type: 'string', pattern: pattern.source };
+  if (Number.isFinite(maxBytes)) schema.maxLength = maxBytes;
+  return { accepts, read, show: String, inFile: { accepts, read, schema } };
+}
+
+export function path(what: string): Kind {
+  return text(/^[^\0]+$/, `the path of a ${what}`);
+}
+
+export function choice(...names: readonly string[]): Kind {
+  const accepts = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+  const read = (value: unknown) => names.find((name) => name === value);
+  return { accepts, read, show: String, inFile: { accepts, read, schema: { enum: names } } };
+}
+
+/** A switch on the command line, two words in the file. */
+export function toggle(on: string, off: string): Kind {
+  return {
+    accepts: 'true or false',
+    read: (value) => (typeof value === 'boolean' ? value : undefined),
+    show: (value) => (value === true ? on : off),
+    inFile: {
+      accepts: `${on} or ${off}`,
+      read: (value) => (value === on ? true : value === off ? false : undefined),
+      schema: { enum: [on, off] },
+    },
+  };
+}
+
+// An interface name is at most 15 bytes, without '/' or blanks (dev_valid_name in the kernel).
+const interfaceName = text(/^[^\s/=]{1,15}$/, 'the name of an interface, such as eth1');
+const lanName = text(/^[\w.:/-]{1,32}$/, '1 to 32 letters, digits or . _ : / -');
+
+/** `docker*`: `*` stands for any characters, `?` for one. */
+export const interfacePattern = text(
+  /^[^\s/=]{1,15}$/,
+  'a pattern of at most 15 characters for interface names, such as docker*',
+);
+
+const subnet: ScalarInFile = {
+  accepts: 'a subnet, such as 10.1.0.0/24',
+  read: (value) => (typeof value === 'string' && isSubnet(value) ? value : undefined),
+  schema: { type: 'string', pattern: '^[0-9a-fA-F.:]+/[0-9]{1,3}$' },
+};
+
+/** `A=eth1` or `A=10.1.0.0/24` on a command line; the same as fields for a library and in the file. */
+export function lan(): Kind {
+  return {
+    accepts:
+      'NAME=INTERFACE or NAME=SUBNET, such as A=eth1 or A=10.1.0.0/24 (name: 1 to 32 letters, ' +
+      'digits or . _ : / -)',
+    read: readLan,
+    show: (value) => {
+      const { name, interface: device, subnet: prefix } = value as LanChoice;
+      return `${name}=${device ?? prefix}`;
+    },
+    inFile: {
+      fields: {
+        name: lanName.inFile as ScalarInFile,
+        interface: interfaceName.inFile as ScalarInFile,
+        subnet,
+      },
+      required: 'name',
+      either: ['interface', 'subnet'],
+    },
+  };
+}
+
+function readLan(value: unknown): LanChoice | undefined {
+  const { name, device, prefix } = typeof value === 'string' ? splitLan(value) : lanFields(value);
+  if (lanName.read(name) === undefined) return undefined;
+  if ((device === undefined) === (prefix === undefined)) return undefined;
+  if (device === undefined && subnet.read(prefix) === undefined) return undefined;
+  if (prefix === undefined && interfaceName.read(device) === undefined) return undefined;
+  return (
+    device === undefined ? { name, subnet: prefix } : { name, interface: device }
+  ) as LanChoice;
+}
+
+interface LanParts {
+  name?: unknown;
+  device?: unknown;
+  prefix?: unknown;
+}
+
+function splitLan(flag: string): LanParts {
+  const at = flag.indexOf('=');
+  const [name, place] = at < 0 ? [flag, ''] : [flag.slice(0, at), flag.slice(at + 1)];
+  return place.includes('/') ? { name, prefix: place } : { name, device: place };
+}
+
+function lanFields(value: unknown): LanParts {
+  if (typeof value !== 'object' || value === null) return {};
+  const { name, interface: device, subnet: prefix } = value as Record<string, unknown>;
+  return { name, device, prefix };
+}
+
+function isSubnet(prefix: string): boolean {
+  const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(prefix) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(length) <= (family === 4 ? 32 : 128);
+}
+
+/** A plain decimal number, from text or as it is: no hex, no blanks, no `Infinity`. */
+function readNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  if (typeof value !== 'string' || !/^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value))
+    return undefined;
+  return Number(value);
+}
+
+function numberWithin(low: number, high: number): (value: unknown) => number | undefined {
+  return (value) => {
+    const number = readNumber(value);
+    return number !== undefined && number >= low && number <= high ? number : undefined;
+  };
+}
+
+function ifNumber(read: (value: unknown) => unknown): (value: unknown) => unknown {
+  return (value) => (typeof value === 'number' ? read(value) : undefined);
+}
