@@ -6,7 +6,7 @@ import t from 'tap';
 import { Lab, survivesOutage } from './lab.js';
 
 // Strict: on kernels that choose the next hop by the flow's source (6.18 does), the end that
-// returns first is dropped by the other until its urgent inquiry is read: at most an interval, 10 ms.
+// returns first is dropped by the other until its urgent inquiry is read: 10 ms at most.
 const mayLose = (rpFilter: 0 | 1 | 2): number => (rpFilter === 1 ? 10 : 0);
 
 for (const rpFilter of [0, 1, 2] as const) {
