@@ -1,12 +1,21 @@
 // `npm run bench`: makes the checkout ready, builds the native programs, then runs bench/run.ts.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { offerNeighbours } from '../scripts/debian.mjs';
 import { must, root, say } from '../scripts/run.mjs';
 import { setup } from '../scripts/setup.mjs';
 
 const build = process.env.FAILD_BENCH_BUILD ?? join(root, 'build/bench');
 
 setup(['bench', 'test'], { withTests: true });
+// A quick run compares with the neighbours that are there; it does not wait for a package archive.
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, only: { type: 'string' } },
+  strict: false,
+});
+const named = values.only?.split(',').includes('peers');
+if (named ?? !values.quick) offerNeighbours();
 say('building the native programs of the bench');
 must('cmake', 'cmake', ['-S', join(root, 'bench'), '-B', build]);
 must('cmake --build', 'cmake', ['--build', build, '--parallel', '2']);

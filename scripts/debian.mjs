@@ -1,7 +1,10 @@
 // The Debian packages that faild's own work needs, by purpose: the one table of them. As root the
 // missing ones are installed; anybody else is told the command.
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { attempt, must, say } from './run.mjs';
+
+const kUnattended = { DEBIAN_FRONTEND: 'noninteractive' };
+const kInstall = ['install', '-y', '--no-install-recommends'];
 
 const kGroups = {
   build: ['g++', 'make', 'python3'],
@@ -12,6 +15,11 @@ const kGroups = {
   fuzz: ['clang', 'libclang-rt-14-dev'],
   bench: ['clang', 'libbpf-dev', 'bpftool'],
 };
+
+// The neighbours that the bench compares faild with, and what each would run as a service. They
+// are optional: whoever is missing is left out of the comparison.
+const kNeighbours = { bird2: 'bird', frr: 'frr', keepalived: 'keepalived', corosync: 'corosync' };
+const kPolicy = '/usr/sbin/policy-rc.d'; // Debian's word for "may this service be started now?"
 
 function isInstalled(name) {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
@@ -41,7 +49,44 @@ export function ensureDebianPackages(groups) {
     process.exit(1);
   }
   say(`installing Debian packages: ${names}`);
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  must('apt-get update', 'apt-get', ['update'], env);
-  must('apt-get install', 'apt-get', ['install', '-y', '--no-install-recommends', ...missing], env);
+  must('apt-get update', 'apt-get', ['update'], kUnattended);
+  must('apt-get install', 'apt-get', [...kInstall, ...missing], kUnattended);
+}
+
+/**
+ * Installs the neighbours where that can be done, and says what is missing where it cannot. No
+ * service of theirs is started, now or when the machine boots.
+ */
+export function offerNeighbours() {
+  if (!existsSync('/usr/bin/dpkg-query')) return;
+  const missing = Object.keys(kNeighbours).filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  const names = missing.join(' ');
+  if (process.getuid() !== 0) {
+    say(`left out of the comparison, as these Debian packages are missing: ${names}`);
+    return;
+  }
+  say(`installing Debian packages, their services disabled: ${names}`);
+  const outcome = withoutServices(() => {
+    attempt('apt-get', ['update'], kUnattended);
+    return attempt('apt-get', [...kInstall, ...missing], kUnattended);
+  });
+  for (const name of missing.filter(isInstalled))
+    attempt('systemctl', ['disable', kNeighbours[name]]);
+  if (!outcome.ok) say(`apt-get could not install all of them:\n${outcome.output}`);
+}
+
+/** Packages that are installed meanwhile start no service. */
+function withoutServices(install) {
+  if (existsSync(kPolicy)) {
+    const forbids = attempt('sh', ['-c', `${kPolicy} bird start; test $? = 101`]).ok;
+    if (forbids) return install();
+    return { ok: false, output: `${kPolicy} would let their services start` };
+  }
+  writeFileSync(kPolicy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return install();
+  } finally {
+    rmSync(kPolicy);
+  }
 }

@@ -4,6 +4,7 @@ import { blocked } from './blocked.js';
 import { cost } from './cost.js';
 import { failover, kFifthOfIt, kMillisecond } from './failover.js';
 import { instruments } from './instruments.js';
+import { peers } from './peers.js';
 import { quiet } from './quiet.js';
 import { thousand } from './thousand.js';
 
@@ -16,4 +17,5 @@ export const scenarios: Scenario[] = [
   { name: 'blocked', run: blocked },
   { name: 'thousand-peers', run: thousand },
   { name: 'cost', run: cost },
+  { name: 'peers', run: peers },
 ];

@@ -54,7 +54,7 @@ async function observe(pair: Pair, seconds: number, others: ChildProcess[]): Pro
   }
 }
 
-const occupy = (): ChildProcess[] =>
+export const occupy = (): ChildProcess[] =>
   Array.from({ length: availableParallelism() }, () => spawn('sh', ['-c', 'while :; do :; done']));
 
 export function countMoves(report: AgentReport, seconds: number): Quiet {
