@@ -28,17 +28,24 @@ interface Place {
   names: string[];
 }
 
-/** Lets these contenders live side by side for `seconds` idle, then for `busySeconds` busy. */
+/**
+ * Lets these contenders live side by side for `seconds` idle, then for `busySeconds` busy. One that
+ * does not get ready is not in the answer; `lost` is told why.
+ */
 export async function quietMinute(
   contenders: readonly Contender[],
   seconds: number,
   busySeconds: number,
+  lost: (contender: Contender, why: unknown) => void,
 ): Promise<Map<Contender, Minute>> {
   const agent = await Agent.start();
   const places: Place[] = [];
   try {
-    const settled = contenders.map((contender, i) => settle(contender, `quiet${i}`));
-    places.push(...(await Promise.all(settled)));
+    const settling = contenders.map((contender, i) => settle(contender, `quiet${i}`));
+    for (const [i, outcome] of (await Promise.allSettled(settling)).entries()) {
+      if (outcome.status === 'fulfilled') places.push(outcome.value);
+      else lost(contenders[i] as Contender, outcome.reason);
+    }
     for (const { pair, names } of places) await pair.watch(agent, names);
     await agent.watchStalls(kStallPeriodUs);
     await sleep(kSettleMs);

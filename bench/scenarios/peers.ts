@@ -28,6 +28,7 @@ export interface PeerResult {
   streamGapMs: number[];
   healToReturnedMs: number[];
   cuts: CutResult[];
+  lost: string[];
   minute: Minute | null;
 }
 
@@ -40,6 +41,8 @@ interface Entry {
   contender: Contender;
   version: string;
   cuts: CutResult[];
+  /** Why it did not play a turn or a minute to the end, each time. */
+  lost: string[];
 }
 
 export async function peers(scale: Scale): Promise<ScenarioResult> {
@@ -59,16 +62,25 @@ async function enlist(scale: Scale): Promise<{ entries: Entry[]; leftOut: string
   const leftOut = new Set<string>();
   for (const contender of wanted) {
     const { status } = await outcome(['sh', '-c', `command -v ${contender.program}`]);
-    if (status === 0) entries.push({ contender, version: await contender.version(), cuts: [] });
+    if (status === 0)
+      entries.push({ contender, version: await contender.version(), cuts: [], lost: [] });
     else leftOut.add(`${contender.peer} (not installed)`);
   }
   return { entries, leftOut: [...leftOut] };
 }
 
-async function takeTurn({ contender, cuts }: Entry, scale: Scale, round: number): Promise<void> {
+// A neighbour that does not get ready loses its turn, is named for it, and does not take the run of
+// all others with it. faild itself has no such excuse.
+async function takeTurn(entry: Entry, scale: Scale, round: number): Promise<void> {
+  const { contender, cuts } = entry;
   const { timing } = contender;
   const count = scale.of(timing.cuts, timing.quickCuts ?? 0);
-  cuts.push(...(await Turn.run(contender, (turn) => turn.cuts(count, timing, round + 1))));
+  try {
+    cuts.push(...(await Turn.run(contender, (turn) => turn.cuts(count, timing, round + 1))));
+  } catch (error) {
+    if (contender.peer === 'faild') throw error;
+    entry.lost.push(`turn ${round + 1}: ${String(error)}`);
+  }
 }
 
 /** All contenders, a few at a time; neighbours in the list get different minutes. */
@@ -76,14 +88,22 @@ async function quietMinutes(entries: Entry[], scale: Scale): Promise<Map<Contend
   const groups = Math.ceil(entries.length / kTogether);
   const seen = new Map<Contender, Minute>();
   for (let group = 0; group < groups; group++) {
-    const members = entries.filter((_, i) => i % groups === group).map((entry) => entry.contender);
-    const minute = await quietMinute(members, scale.of(60, 5), scale.of(60, 0));
+    const members = entries.filter((_, i) => i % groups === group);
+    const minute = await quietMinute(
+      members.map((entry) => entry.contender),
+      scale.of(60, 5),
+      scale.of(60, 0),
+      (contender, why) => {
+        const entry = members.find((member) => member.contender === contender);
+        entry?.lost.push(`quiet minute: ${String(why)}`);
+      },
+    );
     for (const [contender, what] of minute) seen.set(contender, what);
   }
   return seen;
 }
 
-function resultOf({ contender, version, cuts }: Entry, minute: Minute | null): PeerResult {
+function resultOf({ contender, version, cuts, lost }: Entry, minute: Minute | null): PeerResult {
   const { name, peer, setting } = contender;
   const ends = cuts.flatMap((cut) => Object.values(cut.ends));
   const streams = cuts.flatMap((cut) => Object.values(cut.streams));
@@ -93,6 +113,7 @@ function resultOf({ contender, version, cuts }: Entry, minute: Minute | null): P
     streamGapMs: inMs(streams.map((stream) => stream.gapUs)),
     healToReturnedMs: inMs(ends.map((end) => end.healToReturnedUs)),
     cuts,
+    lost,
     minute,
   };
 }
@@ -159,6 +180,7 @@ function noteOf(result: PeerResult): string {
     ...(busy ? [`${busy.falseMoves} in ${busy.seconds} s busy`] : []),
   ];
   const failed = stuck + away > 0 ? ` Never failed over: ${stuck}; never returned: ${away}.` : '';
+  const lost = result.lost.map((why) => ` Lost its ${why}.`).join('');
   const version = `${result.peer} ${result.version}, ${result.setting}`;
-  return `${version}: moves without a cause: ${moves.join(', ')}.${failed}`;
+  return `${version}: moves without a cause: ${moves.join(', ')}.${failed}${lost}`;
 }
