@@ -72,6 +72,6 @@ export const corosyncContenders: Contender[] = [
     'knet-100ms',
     '100 / 300 ms, 1 pong',
     ['knet_ping_interval: 100', 'knet_ping_timeout: 300', 'knet_pong_count: 1'],
-    { intervalMs: 100, holdMs: 2500, settleMs: 700, cuts: 2, quickCuts: 1, restMs: 3000 },
+    { intervalMs: 100, holdMs: 2500, settleMs: 700, cuts: 2, restMs: 3000 },
   ),
 ];

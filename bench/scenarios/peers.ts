@@ -12,6 +12,7 @@ import { type Minute, quietMinute } from '../peers/minute.js';
 import { Turn } from '../peers/turn.js';
 import type { Figure, Scale, ScenarioResult } from '../scenario.js';
 import { summarize } from '../statistics.js';
+import type { Quiet } from './quiet.js';
 
 const kRounds = 2;
 /** Contenders that share a quiet minute: few enough that the machine stays nearly idle. */
@@ -176,11 +177,14 @@ function noteOf(result: PeerResult): string {
   const { idle, busy } = result.minute ?? {};
   const moves = [
     `${other} during ${result.cuts.length} cuts`,
-    ...(idle ? [`${idle.falseMoves} in ${idle.seconds} s idle`] : []),
-    ...(busy ? [`${busy.falseMoves} in ${busy.seconds} s busy`] : []),
+    ...(idle ? [`${quietText(idle)} idle`] : []),
+    ...(busy ? [`${quietText(busy)} busy`] : []),
   ];
   const failed = stuck + away > 0 ? ` Never failed over: ${stuck}; never returned: ${away}.` : '';
   const lost = result.lost.map((why) => ` Lost its ${why}.`).join('');
   const version = `${result.peer} ${result.version}, ${result.setting}`;
   return `${version}: moves without a cause: ${moves.join(', ')}.${failed}${lost}`;
 }
+
+const quietText = ({ falseMoves, whileStalled, seconds }: Quiet): string =>
+  `${falseMoves} (${whileStalled} in a stall of the machine) in ${seconds} s`;
