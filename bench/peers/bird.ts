@@ -48,7 +48,7 @@ export const birdContenders: Contender[] = [
   bird({
     name: 'bird-default',
     setting: '100 ms x 5 (default)',
-    timing: { intervalMs: 100, holdMs: 800, settleMs: 2500, cuts: 2 },
+    timing: { intervalMs: 100, holdMs: 800, settleMs: 1800, cuts: 2 },
   }),
   bird({
     name: 'bird-10ms',
@@ -69,6 +69,6 @@ export const birdContenders: Contender[] = [
     setting: '1 ms x 3, SCHED_FIFO',
     bfd: lowest(1),
     realtime: true,
-    timing: { intervalMs: 1, holdMs: 100, settleMs: 150, cuts: 20 },
+    timing: { intervalMs: 1, holdMs: 100, settleMs: 150, cuts: 15 },
   }),
 ];

@@ -63,7 +63,7 @@ const corosync = (name: string, setting: string, knet: string[], timing: Timing)
 export const corosyncContenders: Contender[] = [
   corosync('knet-default', 'token 3 s: 750 / 1500 ms, 2 pongs (default)', [], {
     intervalMs: 750,
-    holdMs: 7000,
+    holdMs: 4000,
     settleMs: 3000,
     cuts: 1,
     restMs: 4000,
@@ -72,6 +72,6 @@ export const corosyncContenders: Contender[] = [
     'knet-100ms',
     '100 / 300 ms, 1 pong',
     ['knet_ping_interval: 100', 'knet_ping_timeout: 300', 'knet_pong_count: 1'],
-    { intervalMs: 100, holdMs: 2500, settleMs: 700, cuts: 2, restMs: 3000 },
+    { intervalMs: 100, holdMs: 2500, settleMs: 700, cuts: 2, restMs: 2500 },
   ),
 ];

@@ -4,8 +4,8 @@
 //
 // FRR keeps sockets below /run, which is the lab's own, and crash logs below /var/tmp, over which
 // each daemon gets a tmpfs of its own.
-import { existsSync, writeFileSync } from 'node:fs';
-import { run } from '../../test/lab/shell.js';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { outcome, run } from '../../test/lab/shell.js';
 import type { Contender, End, Site, Timing } from './contender.js';
 import { atRealtime, configure, PeerProcess, routeProblems, until, versionOf } from './process.js';
 
@@ -61,6 +61,7 @@ class Frr implements End {
   async stop(): Promise<void> {
     // zebra last: it takes out of the kernel what the others withdraw.
     for (const daemon of this.daemons.reverse()) await daemon.stop();
+    rmSync(this.sockets, { recursive: true, force: true }); // or the next would take them for its own
   }
 
   private async startDaemons(): Promise<void> {
@@ -88,8 +89,8 @@ class Frr implements End {
       for (const daemon of this.daemons) daemon.mustRun();
       if (!existsSync(`${this.sockets}/${name}.vty`)) return [`no ${name}.vty`];
       if (name === 'zebra') return [];
-      const clients = await this.vtysh('-c', 'show zebra client summary');
-      return client.test(clients) ? [] : [`zebra does not know ${name}`];
+      const asked = await outcome(this.vtyshArgv('-c', 'show zebra client summary'));
+      return client.test(asked.stdout) ? [] : [`zebra does not know ${name}: ${asked.stderr}`];
     };
     return until(`${this.site.host.name}: FRR`, problems, kStartMs);
   }
@@ -100,8 +101,11 @@ class Frr implements End {
   }
 
   private vtysh(...argv: string[]): Promise<string> {
-    const place = ['--vty_socket', this.sockets, '--config_dir', this.site.directory];
-    return run(['vtysh', ...place, ...argv]);
+    return run(this.vtyshArgv(...argv));
+  }
+
+  private vtyshArgv(...argv: string[]): string[] {
+    return ['vtysh', '--vty_socket', this.sockets, '--config_dir', this.site.directory, ...argv];
   }
 }
 

@@ -92,6 +92,6 @@ export const keepalivedContenders: Contender[] = [
     name: 'keepalived-bfd-10ms',
     setting: '10 ms x 3, SCHED_FIFO',
     values: { bfd: 'min_rx 10\n  min_tx 10\n  multiplier 3', realtime: kRealtime },
-    timing: { intervalMs: 10, holdMs: 150, settleMs: 2300, cuts: 3 },
+    timing: { intervalMs: 10, holdMs: 150, settleMs: 2300, cuts: 2 },
   }),
 ];

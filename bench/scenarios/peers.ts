@@ -157,15 +157,16 @@ function methodOf(scale: Scale): string[] {
     'Two hosts on two LANs; all of LAN A is cut, silently and at a random phase, and healed. The',
     `contenders take turns, in ${rounds} round(s), each in a fresh lab: same switches, same cut,`,
     'same observer, same stream of a packet every 100 us each way. Figures are of both ends.',
-    'Each runs at its default, and at the lowest setting that its program takes or that is stable',
-    'here; at the latter it has SCHED_FIFO 50, which faild asks for by itself.',
+    'Each runs at its default, and at shorter settings, down to what its program takes; the moves',
+    'without a cause show which of them are stable here. At the shorter ones it has SCHED_FIFO 50,',
+    'which faild asks for by itself.',
     'Configurations, and why they are fair, are in `bench/peers/`.',
     'FRR 8.4 has no BFD for static routes; it moves the way to a loopback address.',
     'keepalived’s VRRP is used as a heartbeat: each host is the backup of the other.',
     'corosync changes no route: what counts is which link knet takes, by corosync’s own log (in',
     'steps of 4 ms), and the stream runs through its tunnel. Moves without a cause and CPU are of',
     `${scale.of(60, 5)} s in which nothing was cut, no stream ran, and up to ${kTogether} contenders`,
-    'lived side by side; then as long again with both cores busy.',
+    `lived side by side${scale.quick ? '' : '; then as long again with both cores busy'}.`,
   ];
 }
 
