@@ -1,10 +1,9 @@
-// What the comparison asks of a contender: how one end of it is started, when it is ready, where its
-// traffic goes, how it ends. bench/scenarios/peers.ts plays them; each module beside this one
+// What the comparison asks of a contender: how one end of it is started, when it is ready, where
+// its traffic goes, how it ends. bench/scenarios/peers.ts plays them; each module beside this one
 // knows one neighbour.
 //
 // One contender is one program with one configuration. It is told nothing of cuts, and the
 // observer reads nothing of its own, except where there is no route to watch (corosync.ts).
-
 import type { Host } from '../../test/lab/topology.js';
 import type { AgentReport } from '../agent.js';
 

@@ -1,6 +1,6 @@
 // FRR: bfdd with OSPF (frr-ospf.conf) or BGP (frr-bgp.conf). Its daemons are started as Debian
-// starts them, as user frr, zebra and each waited
-// for (who does not find zebra at once asks again only after ten seconds); then vtysh gives them their configuration.
+// starts them, as user frr, zebra first and each waited for (who does not find zebra at once asks
+// again only after ten seconds); then vtysh gives them their configuration.
 //
 // FRR keeps sockets below /run, which is the lab's own, and crash logs below /var/tmp, over which
 // each daemon gets a tmpfs of its own.
@@ -61,7 +61,8 @@ class Frr implements End {
   async stop(): Promise<void> {
     // zebra last: it takes out of the kernel what the others withdraw.
     for (const daemon of this.daemons.reverse()) await daemon.stop();
-    rmSync(this.sockets, { recursive: true, force: true }); // or the next would take them for its own
+    // Or the next turn's daemons would be taken for ready by these.
+    rmSync(this.sockets, { recursive: true, force: true });
   }
 
   private async startDaemons(): Promise<void> {
