@@ -4,8 +4,10 @@
 // Plays COUNT peers (crowd.h) until its standard input ends. bench/crowd.ts starts it. Commands, a
 // line each, answered by a line of JSON:
 //
-//   silence LAN COUNT     the first COUNT peers fall silent on LAN number LAN; 0: all speak again
-//   report                packets since the last report
+//   begin                          all hosts start; before, nobody speaks
+//   play LAN FIRST COUNT MANNER    so many hosts behave so on LAN number LAN (crowd.h); answers
+//                                  {"at": since when}
+//   report                         packets since the last report
 #include <poll.h>
 #include <unistd.h>
 
@@ -39,21 +41,32 @@ Failure read_order(int argc, char** argv, CrowdOrder* order) {
   return std::nullopt;
 }
 
-void obey(Crowd& crowd, const std::string& line) {
-  std::istringstream words(line);
-  std::string command;
-  size_t lan = 0;
-  size_t count = 0;
+// False: not a command, or one with wrong words.
+bool obey(Crowd& crowd, std::istringstream& words, Json& json) {
+  std::string command, manner_name;
+  size_t lan = 0, first = 0, count = 0;
   words >> command;
+  if (command == "begin") {
+    crowd.begin();
+  } else if (command == "report") {
+    crowd.report(json);
+  } else if (command == "play") {
+    if (!(words >> lan >> first >> count >> manner_name)) return false;
+    const auto manner = parse_manner(manner_name);
+    if (!manner || lan >= crowd.lan_count() || first + count > crowd.host_count()) return false;
+    crowd.set_manner(lan, first, count, *manner);
+    json.field("at", now());
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void answer(Crowd& crowd, const std::string& line) {
+  std::istringstream words(line);
   Json json;
   json.open('{');
-  if (command == "report") {
-    crowd.report(json);
-  } else if (command == "silence" && words >> lan >> count && lan < crowd.lan_count()) {
-    crowd.silence(lan, count);
-  } else {
-    json.key("error").string("not a command: " + line);
-  }
+  if (!obey(crowd, words, json)) json.key("error").string("not a command: " + line);
   std::cout << json.close('}').text() << std::endl;
 }
 
@@ -69,7 +82,7 @@ void run(Crowd& crowd) {
     if (poll(&input, 1, 0) == 0) continue;
     std::string line;
     if (!std::getline(std::cin, line)) return;
-    obey(crowd, line);
+    answer(crowd, line);
   }
 }
 
