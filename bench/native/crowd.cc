@@ -146,7 +146,9 @@ Heartbeat Crowd::introduce(size_t lan, size_t host) const {
     LanAdvert* advert = beat.lans.extend();
     *advert = LanAdvert();
     advert->mac = mac_of(i, host);
-    (void)advert->addresses.push({address_of(i, host), lans_[i].subnet.length});
+    IpAddress ip = address_of(i, host);
+    if (lans_[i].places[host].manner == Manner::kStray) ip.bytes[0] ^= 0x80;
+    (void)advert->addresses.push({ip, lans_[i].subnet.length});
   }
   return beat;
 }
@@ -161,8 +163,6 @@ void Crowd::renew_voice(size_t lan, size_t host) {
     const IpAddress others = address_of(lan, (host + 1) % order_.count);
     (void)here.addresses.push({others, lans_[lan].subnet.length});
     beat.advert_version = place.sequence + 2;
-  } else if (place.manner == Manner::kStray) {
-    here.addresses.begin()->address.bytes[0] ^= 0x80;
   }
   place.voice.set(to_all(lan, host), beat);
 }
@@ -170,7 +170,7 @@ void Crowd::renew_voice(size_t lan, size_t host) {
 void Crowd::set_manner(size_t lan, size_t first, size_t count, Manner manner) {
   for (size_t host = first; host < std::min(first + count, order_.count); host++) {
     lans_[lan].places[host].manner = manner;
-    renew_voice(lan, host);
+    for (size_t each = 0; each < lans_.size(); each++) renew_voice(each, host);
   }
 }
 

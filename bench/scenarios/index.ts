@@ -6,6 +6,7 @@ import { failover, kFifthOfIt, kMillisecond } from './failover.js';
 import { instruments } from './instruments.js';
 import { peers } from './peers.js';
 import { quiet } from './quiet.js';
+import { scaleScenarios } from './scale.js';
 import { thousand } from './thousand.js';
 
 export const scenarios: Scenario[] = [
@@ -16,6 +17,7 @@ export const scenarios: Scenario[] = [
   { name: 'quiet-busy', run: (scale) => quiet('quiet-busy', scale) },
   { name: 'blocked', run: blocked },
   { name: 'thousand-peers', run: thousand },
+  ...scaleScenarios,
   { name: 'cost', run: cost },
   { name: 'peers', run: peers },
 ];

@@ -4,7 +4,7 @@
 //   host1: the daemon, 10.1.0.1/16 and 10.2.0.1/16    host2: the crowd's door, no address
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Daemon, type LogLine } from '../../test/lab/daemon.js';
+import { Daemon, type LogLine, type Status } from '../../test/lab/daemon.js';
 import { nowUs, script } from '../../test/lab/shell.js';
 import { Crowd } from '../crowd.js';
 import { BenchLab } from '../lab.js';
@@ -98,10 +98,20 @@ export class CrowdLab {
 
   /** Since when each path that is up is up, in ms since the epoch, in order. */
   private async upSince(): Promise<number[]> {
-    const { status } = await this.daemon.status();
+    const status = await this.status();
     const paths = status.peers.flatMap((peer) => peer.paths as unknown as Timed[]);
     const up = paths.filter(({ state }) => state === 'up');
     return up.map(({ since }) => Date.parse(since)).sort((a, b) => a - b);
+  }
+
+  /** Asked again when the daemon is too busy to answer in time. */
+  async status(tries = 5): Promise<Status> {
+    try {
+      return (await this.daemon.status()).status;
+    } catch (error) {
+      if (tries === 1) throw error;
+      return this.status(tries - 1);
+    }
   }
 
   usage(): Usage {
