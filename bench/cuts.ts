@@ -1,8 +1,22 @@
-// A series of silent cuts, and what the observer saw of each: the heart of the bench. Knows
-// nothing of faild: whoever changes the hosts' routes is judged by the same instants.
-import type { AgentReport, Loss, Stall, Streamed, Trial } from './agent.js';
+// A series of cuts, and what the observer saw of each: the heart of the bench. Knows nothing of
+// faild: whoever changes the hosts' routes is judged by the same instants.
+import type {
+  AgentReport,
+  Loss,
+  Move,
+  Span,
+  Stall,
+  Streamed,
+  Trial,
+  Waited,
+  Watched,
+} from './agent.js';
 import type { BenchLab, CutTarget } from './lab.js';
-import { random } from './statistics.js';
+import { countCpu } from './processes.js';
+import { mapValues, random, sum } from './statistics.js';
+
+/** A stall of the machine this close before a move may be its cause. */
+export const kStallAroundUs = 5000;
 
 export interface SeriesOrder {
   count: number;
@@ -14,6 +28,8 @@ export interface SeriesOrder {
   seed?: number;
   /** Called before each cut, when nothing is measured. */
   before?: () => Promise<void>;
+  /** Whose CPU time is counted. */
+  pids?: readonly number[];
 }
 
 /** One end of the pair. Null: it never happened. Microseconds after the cut, or after the heal. */
@@ -22,6 +38,8 @@ export interface End {
   healToReturnedUs: number | null;
   /** Moves beside these two. */
   otherMoves: number;
+  /** When the kernel told the host that a carrier was lost. */
+  cutToCarrierUs: number | null;
 }
 export interface StreamCut {
   /** Longest silence between the cut and the route changes (without one: the heal). */
@@ -30,11 +48,34 @@ export interface StreamCut {
   lostAtSwitchback: number;
   lateAtSwitchback: number;
 }
+/** The longest wait of a TCP flow. Null: it was not over at the end. */
+export interface TcpCut {
+  stallUs: number | null;
+  stallAtSwitchbackUs: number | null;
+  /** The median of all waits of the trial. */
+  usualUs: number | null;
+}
+/** A move that neither the cut nor the heal called for. */
+export interface Stray {
+  end: string;
+  atUs: number;
+  /** Microseconds after the cut, or after the heal. */
+  after: 'cut' | 'heal';
+  interface: number;
+  /** The machine's worst stall just before. */
+  stallUs: number | null;
+}
 export interface CutResult {
   ends: Record<string, End>;
   streams: Record<string, StreamCut>;
+  tcp: Record<string, TcpCut>;
+  strays: Stray[];
   /** The machine's worst stall between the cut and the last move, if the watchers saw one. */
   stallUs: number | null;
+  /** How well the cut's instant is known. */
+  cutWidthUs: number;
+  /** Of each process of the order's `pids`, over the whole trial. */
+  cpuPercent: number[];
 }
 
 export async function cutSeries(lab: BenchLab, order: SeriesOrder): Promise<CutResult[]> {
@@ -43,40 +84,63 @@ export async function cutSeries(lab: BenchLab, order: SeriesOrder): Promise<CutR
   for (let i = 0; i < order.count; i++) {
     await order.before?.();
     await lab.agent.report(); // what happened up to here is nobody's cut
+    const cpu = countCpu(order.pids ?? []);
     const trial = await lab.cut(order.target, {
       // Long enough for this program to sleep again.
       waitUs: 20_000 + next() * 10 * order.intervalUs,
       holdUs: order.holdUs,
       settleUs: order.settleUs,
     });
-    results.push(judge(trial, await lab.agent.report()));
+    results.push({ ...judge(trial, await lab.agent.report()), cpuPercent: cpu() });
   }
   return results;
 }
 
 export function judge(trial: Trial, report: AgentReport): CutResult {
-  const ends = mapEntries(report.watches, ({ moves }) => judgeEnd(trial, moves));
+  const judged = mapValues(report.watches, (watched, end) => judgeEnd(trial, watched, end));
+  const ends = mapValues(judged, ({ end }) => end);
   const moved = Object.values(ends).map((end) => end.cutToMovedUs);
   const cutUs = trial.cutUs[0];
   const untilUs = moved.includes(null) ? trial.healUs[0] : cutUs + Math.max(...(moved as number[]));
   return {
     ends,
-    streams: mapEntries(report.streams, (stream) => judgeStream(trial, stream, untilUs)),
+    streams: mapValues(report.streams, (stream) => judgeStream(trial, stream, untilUs)),
+    tcp: mapValues(report.tcp, (waited) => judgeTcp(trial, waited)),
+    strays: Object.values(judged).flatMap(({ others, name }) =>
+      others.map((move) => judgeStray(trial, move, name, report.stalls)),
+    ),
     stallUs: worstStall(report.stalls, cutUs, untilUs),
+    cutWidthUs: trial.cutUs[1] - trial.cutUs[0],
+    cpuPercent: [],
   };
 }
 
-function judgeEnd(trial: Trial, moves: { atUs: number; interface: number }[]): End {
+function judgeEnd(trial: Trial, { moves, carriers }: Watched, name: string) {
   const home = moves[0]?.interface;
   const [cutUs, healUs] = [trial.cutUs[0], trial.healUs[0]];
-  const away = moves.find((move) => move.atUs >= cutUs && move.interface !== home);
-  const back = moves.find((move) => move.atUs >= healUs && move.interface === home);
   // The first row is where it stood at the start.
-  const expected = 1 + (away ? 1 : 0) + (back ? 1 : 0);
-  return {
+  const later = moves.slice(1);
+  const away = later.find((move) => move.atUs >= cutUs && move.interface !== home);
+  const back = later.find((move) => move.atUs >= healUs && move.interface === home);
+  const lost = carriers.find((carrier) => carrier.atUs >= cutUs && !carrier.present);
+  const others = later.filter((move) => move !== away && move !== back);
+  const end: End = {
     cutToMovedUs: away && away.atUs < healUs ? away.atUs - cutUs : null,
     healToReturnedUs: back ? back.atUs - healUs : null,
-    otherMoves: moves.length - expected,
+    otherMoves: others.length,
+    cutToCarrierUs: lost ? lost.atUs - cutUs : null,
+  };
+  return { name, end, others };
+}
+
+function judgeStray(trial: Trial, move: Move, end: string, stalls: readonly Stall[]): Stray {
+  const after = move.atUs < trial.healUs[0] ? 'cut' : 'heal';
+  return {
+    end,
+    after,
+    atUs: move.atUs - (after === 'cut' ? trial.cutUs[0] : trial.healUs[0]),
+    interface: move.interface,
+    stallUs: worstStall(stalls, move.atUs - kStallAroundUs, move.atUs),
   };
 }
 
@@ -84,10 +148,9 @@ function judgeStream(trial: Trial, stream: Streamed, untilUs: number): StreamCut
   const during = stream.gaps.filter(([from, to]) => to > trial.cutUs[0] && from < untilUs);
   const healed = stream.losses.filter((loss) => loss.sentBeforeUs >= trial.healUs[0]);
   const late = stream.late.filter((packet) => healed.some((loss) => covers(loss, packet.sequence)));
-  const missing = healed.reduce((sum, loss) => sum + loss.count, 0);
   return {
     gapUs: Math.max(0, ...during.map(([from, to]) => to - from)),
-    lostAtSwitchback: missing - late.length,
+    lostAtSwitchback: sum(healed.map((loss) => loss.count)) - late.length,
     lateAtSwitchback: late.length,
   };
 }
@@ -95,14 +158,24 @@ function judgeStream(trial: Trial, stream: Streamed, untilUs: number): StreamCut
 const covers = (loss: Loss, sequence: number): boolean =>
   sequence >= loss.first && sequence < loss.first + loss.count;
 
+function judgeTcp(trial: Trial, { waits, sinceUs, durationsUs }: Waited): TcpCut {
+  const [cutUs, healUs] = [trial.cutUs[0], trial.healUs[0]];
+  // A bulk flow always waits for its next bytes; what began at the very end is no stall.
+  const open = sinceUs !== null && trial.endUs - sinceUs > kStallAroundUs ? sinceUs : null;
+  const longest = (spans: Span[]) => Math.max(0, ...spans.map(([from, to]) => to - from));
+  const cut = waits.filter(([from, to]) => to > cutUs && from < healUs);
+  const healed = waits.filter(([from]) => from >= healUs);
+  return {
+    stallUs: open !== null && open < healUs ? null : longest(cut),
+    stallAtSwitchbackUs: open === null ? longest(healed) : null,
+    usualUs: durationsUs?.p50 ?? null,
+  };
+}
+
 /** The worst stall that overlaps a span, in microseconds. */
 export function worstStall(stalls: readonly Stall[], fromUs: number, toUs: number): number | null {
   const inside = stalls.filter(
     (stall) => stall.sinceUs <= toUs && stall.sinceUs + stall.lateUs >= fromUs,
   );
   return inside.length === 0 ? null : Math.max(...inside.map((stall) => stall.lateUs));
-}
-
-function mapEntries<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

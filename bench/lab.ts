@@ -1,15 +1,19 @@
 // The bench's lab: the test lab's hosts and switches (test/lab/topology.ts), with the agent's
-// cutter on every switch port, a route watch on each measured host, and a stream each way
-// between hosts 1 and 2.
+// cutter on every switch port, a route watch on each measured host, and traffic between hosts 1
+// and 2.
 //
 //     host1 == stream h1 -> h2, on LAN A's addresses ==> host2
 //           <== stream h2 -> h1 ======================
+//           <=> TCP dialogue, and TCP bulk ==========>     (scenarios/tcp.ts)
 //
 // Nothing here runs while a trial does, except what is measured.
+//
+// Without root there is no BPF: the lab then cuts by nftables, whose instant is known less well
+// (`cutter` says which).
 import { setTimeout as sleep } from 'node:timers/promises';
-import { script } from '../test/lab/shell.js';
+import { nowUs, script } from '../test/lab/shell.js';
 import { type LanLetter, portOf, Topology } from '../test/lab/topology.js';
-import { Agent, type AgentReport, kDrop, type Trial } from './agent.js';
+import { Agent, type AgentReport, type FlowEnd, kDrop, type Trial } from './agent.js';
 
 /** What an application with a packet every 100 us would see. */
 export const kStreamPeriodUs = 100;
@@ -19,6 +23,11 @@ export const kStallPeriodUs = 150;
 const kPrefix = 'bench';
 const kSwitches = `${kPrefix}-switches`;
 const kStreamPort = 5001;
+const kDialoguePort = 5002;
+const kBulkPort = 5003;
+/** A request every half millisecond, and a bulk flow of 400 Mbit/s, in bursts of 1.3 ms. */
+const kAskEveryUs = 500;
+const kBulkBytesPerSecond = 50_000_000;
 
 // A switch runs no firewall. Where the kernel would lead bridged frames through iptables' hooks,
 // their cost (a fifth of a daemon's CPU at 1 ms, measured) would be counted as the sender's.
@@ -31,24 +40,41 @@ export interface CutTarget {
   /** One host's link; without it the whole LAN. */
   host?: number;
   direction?: keyof typeof kDrop;
+  /** That host's interface loses its carrier as well. */
+  carrier?: boolean;
 }
 
+export interface CutTimes {
+  waitUs: number;
+  holdUs: number;
+  settleUs: number;
+}
+
+export type CutterKind = 'bpf' | 'nftables';
+
 export class BenchLab {
+  /** The interface that each watch's address belongs to. */
+  readonly homes: Record<string, number> = {};
+
   private constructor(
     readonly topology: Topology,
     readonly agent: Agent,
+    readonly cutter: CutterKind,
   ) {}
 
   static async create(hosts = 2): Promise<BenchLab> {
     const topology = await Topology.create({ hosts, lans: 2 }, kPrefix);
     await script(kSwitches, kPlainSwitch);
     const agent = await Agent.start();
-    for (const [number, lan] of topology.lans.entries()) {
-      for (const host of topology.hosts) {
-        await agent.addPort(kSwitches, portOf(lan, host.number), number);
-      }
-    }
-    return new BenchLab(topology, agent);
+    return new BenchLab(topology, agent, await chooseCutter(topology, agent));
+  }
+
+  /** Watches where a host sends for another one's address on LAN A. */
+  async watch(own: number, other: number): Promise<void> {
+    const here = this.topology.host(own);
+    await this.agent.addWatch(here.name, here.netns, this.topology.host(other).address('a'));
+    const { watches } = await this.agent.report();
+    this.homes[here.name] = watches[here.name]?.moves[0]?.interface ?? 0;
   }
 
   /** Watches where hosts 1 and 2 send for each other's address on LAN A; adds the streams. */
@@ -56,24 +82,67 @@ export class BenchLab {
     for (const [own, other] of [[1, 2] as const, [2, 1] as const]) {
       const here = this.topology.host(own);
       const there = this.topology.host(other);
-      await this.agent.addWatch(here.name, here.netns, there.address('a'));
+      await this.watch(own, other);
       await this.agent.addStream(
         `${here.name}-${there.name}`,
-        { netns: here.netns, address: here.address('a') },
-        { netns: there.netns, address: there.address('a') },
+        this.end(own),
+        this.end(other),
         kStreamPort,
       );
     }
   }
 
-  cut(
-    target: CutTarget,
-    times: { waitUs: number; holdUs: number; settleUs: number },
-  ): Promise<Trial> {
+  /** A request/response flow and a bulk flow from host 1 to host 2; at rest. */
+  async addTcp(): Promise<void> {
+    const [near, far] = [this.end(1), this.end(2)];
+    await this.agent.addDialogue('dialogue', near, far, kDialoguePort, kAskEveryUs);
+    await this.agent.addBulk('bulk', near, far, kBulkPort, kBulkBytesPerSecond);
+  }
+
+  /** Every frame of hosts 1 and 2 from now on; the answer names the ports by their numbers. */
+  async sniff(): Promise<{ lan: LanLetter; host: number }[]> {
+    const ports = this.topology.lans.flatMap((lan) => [1, 2].map((host) => ({ lan, host })));
+    for (const { lan, host } of ports) await this.agent.sniff(kSwitches, portOf(lan, host));
+    return ports;
+  }
+
+  cut(target: CutTarget, times: CutTimes): Promise<Trial> {
+    if (this.cutter === 'nftables') return this.cutByNftables(target, times);
     const { lan, host, direction = 'both' } = target;
     const number = this.topology.lans.indexOf(lan);
     const cell = host === undefined ? `lan:${number}` : portOf(lan, host);
-    return this.agent.trial({ netns: kSwitches, cell, drop: kDrop[direction], ...times });
+    const carrier =
+      target.carrier && host !== undefined ? { carrierOf: portOf(lan, host) } : undefined;
+    return this.agent.trial({
+      netns: kSwitches,
+      cell,
+      drop: kDrop[direction],
+      ...times,
+      ...carrier,
+    });
+  }
+
+  private async cutByNftables(target: CutTarget, times: CutTimes): Promise<Trial> {
+    const { cuts } = this.topology;
+    const { direction = 'both', carrier = false, ...place } = target;
+    const what = { ...place, ...(direction === 'both' ? {} : { direction }) };
+    const switchCarrier = async (up: boolean) => {
+      if (carrier && target.host !== undefined)
+        await this.topology.carrier(target.host, target.lan, up);
+    };
+    await sleep(times.waitUs / 1000);
+    const cutUs = await bracket(() => cuts.cut(what));
+    await switchCarrier(false);
+    await sleep(times.holdUs / 1000);
+    await switchCarrier(true);
+    const healUs = await bracket(() => cuts.heal(what));
+    await sleep(times.settleUs / 1000);
+    return { cutUs, healUs, endUs: nowUs() };
+  }
+
+  private end(number: number): FlowEnd {
+    const host = this.topology.host(number);
+    return { netns: host.netns, address: host.address('a') };
   }
 
   /** Lets everything calm down, throws away what was recorded meanwhile. */
@@ -86,4 +155,26 @@ export class BenchLab {
     await this.agent.stop();
     await this.topology.destroy();
   }
+}
+
+/** The agent's cutter where the kernel lets it load its program, else the test lab's own. */
+async function chooseCutter(topology: Topology, agent: Agent): Promise<CutterKind> {
+  for (const [number, lan] of topology.lans.entries()) {
+    for (const host of topology.hosts) {
+      try {
+        await agent.addPort(kSwitches, portOf(lan, host.number), number);
+      } catch (error) {
+        if (/cannot load the cutter/.test(String(error))) return 'nftables';
+        throw error;
+      }
+    }
+  }
+  return 'bpf';
+}
+
+/** When something was done: not before it was asked for, not after it was answered. */
+async function bracket(act: () => Promise<unknown>): Promise<[number, number]> {
+  const beforeUs = nowUs();
+  await act();
+  return [beforeUs, nowUs()];
 }

@@ -1,6 +1,7 @@
 // What the figures were measured on: enough to compare, nothing that names a host or a path.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { CutterKind } from './lab.js';
 
 export interface Machine {
   cores: number;
@@ -10,9 +11,11 @@ export interface Machine {
   node: string;
   /** Whether SCHED_FIFO was granted. */
   realtime: boolean;
+  /** How the LANs were cut. */
+  cutter: CutterKind;
 }
 
-export function describeMachine(realtime: boolean): Machine {
+export function describeMachine(realtime: boolean, cutter: CutterKind): Machine {
   const release = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
   return {
     cores: availableParallelism(),
@@ -21,5 +24,6 @@ export function describeMachine(realtime: boolean): Machine {
     kernel: release.match(/^\d+(\.\d+)*/)?.[0] ?? release, // the rest is a distributor's build name
     node: process.version,
     realtime,
+    cutter,
   };
 }

@@ -1,4 +1,5 @@
-// Two hosts with a real daemon each, met and settled: what most scenarios start from.
+// Two hosts (or more, of which two are observed) with a real daemon each, met and settled: what
+// most scenarios start from.
 import { Daemon, type DaemonOptions } from '../test/lab/daemon.js';
 import { BenchLab, kStallPeriodUs, kStreamPeriodUs } from './lab.js';
 
@@ -14,8 +15,9 @@ export const kLans = ['--lan', 'A=lana', '--lan', 'B=lanb'];
 export async function withPair<T>(
   options: DaemonOptions,
   work: (pair: Pair) => Promise<T>,
+  hosts = 2,
 ): Promise<T> {
-  const lab = await BenchLab.create(2);
+  const lab = await BenchLab.create(hosts);
   const daemons: Daemon[] = [];
   try {
     await lab.watchPair();

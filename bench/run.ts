@@ -1,31 +1,50 @@
-// The bench: `npm run bench`, `npm run bench -- --quick`, `npm run bench -- --only
-// failover-1ms,quiet-idle`.
+// The bench:
+//
+//   npm run bench                                   all of it; writes docs/benchmarks.md
+//   npm run bench -- --quick                        short; nothing of the checkout is changed
+//   npm run bench -- --only failover-1ms,tcp        these alone; the page keeps the others
+//   npm run bench -- --smoke                        whether it measures at all, for CI
+//   npm run bench -- --page                         measures nothing, draws the page again
 //
 // Runs the scenarios one after the other, prints each one's table, keeps the raw figures in
-// bench/results/ and has docs/benchmarks.md made from them. Started by bench/bench.mjs, which
-// builds what is missing.
+// bench/results/ and has the page made from them. One that fails does not keep the others from
+// running: the page says which failed and why, and the exit status is 1. Started by
+// bench/bench.mjs, which builds what is missing.
 import '../test/lab/in-arena.js';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { arenaIsPrivileged } from '../test/lab/arena.js';
-import { Agent } from './agent.js';
-import { describeMachine } from './machine.js';
-import { renderText, writePage } from './report.js';
+import { nativeProgram } from './agent.js';
+import { BenchLab } from './lab.js';
+import { describeMachine, type Machine } from './machine.js';
+import { keep, kWithoutBpf, kWithoutFifo, type Outcome, renderText, writePage } from './report.js';
 import type { Scale, Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
+import { judgeSmoke } from './smoke.js';
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     only: { type: 'string' },
-    results: { type: 'string', default: 'bench/results' },
+    results: { type: 'string' },
+    docs: { type: 'string' },
   },
 });
-const scale: Scale = { quick: values.quick, of: (full, quick) => (values.quick ? quick : full) };
+
+const short = values.quick || values.smoke;
+const scale: Scale = {
+  quick: short,
+  of: (full, quick, smoke = Math.ceil(quick / 10)) =>
+    values.smoke ? smoke : values.quick ? quick : full,
+};
 
 function chosen(): Scenario[] {
-  if (values.only === undefined) return scenarios;
+  if (values.only === undefined)
+    return values.smoke ? scenarios.filter((scenario) => scenario.smoke) : scenarios;
   return values.only.split(',').map((name) => {
     const scenario = scenarios.find((candidate) => candidate.name === name);
     if (scenario) return scenario;
@@ -36,27 +55,82 @@ function chosen(): Scenario[] {
   });
 }
 
-async function realtimeGranted(): Promise<boolean> {
-  const agent = await Agent.start();
-  await agent.stop();
-  return agent.realtime;
+/** What the kernel lets us do: SCHED_FIFO, and the cutter's BPF program. */
+async function askMachine(): Promise<Machine> {
+  const lab = await BenchLab.create();
+  await lab.destroy();
+  const machine = describeMachine(lab.agent.realtime, lab.cutter);
+  if (!machine.realtime) process.stdout.write(`${kWithoutFifo}\n`);
+  if (machine.cutter === 'nftables') process.stdout.write(`${kWithoutBpf}\n`);
+  return machine;
 }
 
-async function main(): Promise<void> {
-  if (!arenaIsPrivileged()) {
-    process.stderr.write('npm run bench: needs root, for the cutter (BPF) and SCHED_FIFO\n');
-    process.exit(1);
-  }
-  const machine = describeMachine(await realtimeGranted());
-  mkdirSync(values.results, { recursive: true });
-  for (const scenario of chosen()) {
+async function attempt(scenario: Scenario, machine: Machine): Promise<Outcome> {
+  const rest = { quick: short, machine };
+  try {
+    const startedMs = performance.now();
     const result = await scenario.run(scale);
     process.stdout.write(renderText(result));
-    const kept = { ...result, quick: values.quick, machine };
-    writeFileSync(join(values.results, `${result.name}.json`), `${JSON.stringify(kept)}\n`);
+    process.stdout.write(`(${((performance.now() - startedMs) / 1000).toFixed(0)} s)\n`);
+    return { ...result, ...rest };
+  } catch (error) {
+    const failed = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`\n${scenario.name}: failed: ${failed}\n`);
+    return { name: scenario.name, failed, ...rest };
   }
-  if (!values.quick) writePage(values.results, 'docs/benchmarks.md');
 }
 
-await main();
-process.exit(0);
+interface Places {
+  results: string;
+  docs: string;
+}
+
+async function measure({ results, docs }: Places): Promise<Outcome[]> {
+  const machine = await askMachine();
+  const outcomes: Outcome[] = [];
+  for (const scenario of chosen()) {
+    const outcome = await attempt(scenario, machine);
+    keep(results, outcome);
+    outcomes.push(outcome);
+  }
+  writePage(results, docs);
+  process.stdout.write(`\nThe page: ${join(docs, 'benchmarks.md')}\n`);
+  return outcomes;
+}
+
+/** A short run must not replace the figures of a whole one. */
+function places(): Places {
+  const scratch = nativeProgram(arenaIsPrivileged() ? 'short' : 'short-user');
+  return {
+    results: values.results ?? (short ? join(scratch, 'results') : 'bench/results'),
+    docs: values.docs ?? (short ? scratch : 'docs'),
+  };
+}
+
+/** The last line is `N passed, N failed`. */
+async function smoke(): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), 'faild-bench-'));
+  const where = { results: join(directory, 'results'), docs: directory };
+  try {
+    const problems = judgeSmoke(await measure(where), directory);
+    for (const { what, problem } of problems)
+      if (problem !== null) process.stdout.write(`FAIL ${what}: ${problem}\n`);
+    const failed = problems.filter(({ problem }) => problem !== null).length;
+    process.stdout.write(`${problems.length - failed} passed, ${failed} failed\n`);
+    return failed === 0;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function main(): Promise<boolean> {
+  if (values.smoke) return smoke();
+  const where = places();
+  if (values.page) {
+    writePage(where.results, where.docs);
+    return true;
+  }
+  return (await measure(where)).every((outcome) => !('failed' in outcome));
+}
+
+process.exit((await main()) ? 0 : 1);

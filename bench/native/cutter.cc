@@ -71,6 +71,11 @@ volatile faild_cell* Cutter::find(const std::string& name) const {
   return found == indexes_.end() ? nullptr : &cells_[found->second];
 }
 
+__u32 Cutter::port_index(const std::string& interface) const {
+  const auto found = indexes_.find(interface);
+  return found == indexes_.end() ? 0 : found->second;
+}
+
 void Cutter::heal_all() {
   for (const auto& [name, index] : indexes_) cells_[index].drop = 0;
 }

@@ -36,6 +36,8 @@ class Cutter {
   // Puts both programs on a bridge port; the port belongs to LAN number `lan`.
   [[nodiscard]] Failure add_port(const std::string& interface, __u32 lan);
 
+  // Where the port's programs are; 0: unknown.
+  [[nodiscard]] __u32 port_index(const std::string& interface) const;
   // A port by its interface's name, or a LAN as "lan:<number>"; nullptr: unknown.
   [[nodiscard]] volatile faild_cell* find(const std::string& name) const;
   void heal_all();

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,7 +94,26 @@ int Netlink::change_route(const Address& destination, uint32_t ifindex, bool add
   request.route.rtm_scope = RT_SCOPE_LINK;
   request.route.rtm_type = RTN_UNICAST;
   request.add(RTA_OIF, &ifindex, sizeof ifindex);
-  if (send(fd_, &request, request.header.nlmsg_len, 0) < 0) return errno;
+  return ask(request.header);
+}
+
+int Netlink::set_link(uint32_t ifindex, bool up) {
+  struct {
+    nlmsghdr header{};
+    ifinfomsg link{};
+  } request;
+  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.link);
+  request.header.nlmsg_type = RTM_SETLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.header.nlmsg_seq = ++sequence_;
+  request.link.ifi_index = static_cast<int>(ifindex);
+  request.link.ifi_change = IFF_UP;
+  request.link.ifi_flags = up ? IFF_UP : 0;
+  return ask(request.header);
+}
+
+int Netlink::ask(const nlmsghdr& request) {
+  if (send(fd_, &request, request.nlmsg_len, 0) < 0) return errno;
   alignas(nlmsghdr) std::array<char, 4096> buffer;
   const ssize_t size = recv(fd_, buffer.data(), buffer.size(), 0);
   const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());

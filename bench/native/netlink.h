@@ -1,5 +1,6 @@
-// The little rtnetlink that the bench needs: listen to route and rule changes, ask where an address
-// goes, make one route. Written apart from the daemon's own, which it judges.
+// The little rtnetlink that the bench needs: listen to route, rule and link changes, ask where an
+// address goes, make one route, take a link down. Written apart from the daemon's own, which it
+// judges.
 #pragma once
 
 #include <linux/netlink.h>
@@ -38,8 +39,11 @@ class Netlink {
   // Adds (or removes) a host route out of `ifindex` in the main table and waits for the kernel's
   // word: 0 or an errno.
   [[nodiscard]] int change_route(const Address& destination, uint32_t ifindex, bool add);
+  // Takes an interface up or down, as `ip link set` does: 0 or an errno.
+  [[nodiscard]] int set_link(uint32_t ifindex, bool up);
 
  private:
+  [[nodiscard]] int ask(const nlmsghdr& request);  // and waits for the kernel's word
   int fd_ = -1;
   uint32_t sequence_ = 0;
 };

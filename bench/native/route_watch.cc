@@ -1,5 +1,6 @@
 #include "route_watch.h"
 
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -14,7 +15,8 @@ namespace {
 
 constexpr size_t kRoomForMoves = 1 << 16;
 constexpr uint32_t kGroups = group_bit(RTNLGRP_IPV4_ROUTE) | group_bit(RTNLGRP_IPV6_ROUTE) |
-                             group_bit(RTNLGRP_IPV4_RULE) | group_bit(RTNLGRP_IPV6_RULE);
+                             group_bit(RTNLGRP_IPV4_RULE) | group_bit(RTNLGRP_IPV6_RULE) |
+                             group_bit(RTNLGRP_LINK);
 
 }  // namespace
 
@@ -35,11 +37,25 @@ Failure RouteWatch::start(const std::string& network_namespace, const std::strin
 
 void RouteWatch::run() {
   set_up_thread("route-watch", kWatchPriority);
-  std::array<char, 8192> buffer;
+  alignas(nlmsghdr) std::array<char, 16384> buffer;
   while (true) {
     const ssize_t size = recv(events_.fd(), buffer.data(), buffer.size(), 0);
     const Nanoseconds at = now();
     note(at, size < 0);
+    if (size > 0) {
+      note_carriers(at, reinterpret_cast<const nlmsghdr*>(buffer.data()),
+                    static_cast<size_t>(size));
+    }
+  }
+}
+
+void RouteWatch::note_carriers(Nanoseconds at, const nlmsghdr* header, size_t size) {
+  const std::lock_guard lock(mutex_);
+  for (; NLMSG_OK(header, size); header = NLMSG_NEXT(header, size)) {
+    if (header->nlmsg_type != RTM_NEWLINK || carriers_.size() == kRoomForMoves) continue;
+    const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(header));
+    carriers_.push_back(
+        {at, static_cast<OutInterface>(link->ifi_index), (link->ifi_flags & IFF_LOWER_UP) != 0});
   }
 }
 
@@ -57,7 +73,10 @@ void RouteWatch::report(Json& json) {
   const std::lock_guard lock(mutex_);
   json.open('{').field("notices", notices_).field("overruns", overruns_).key("moves").open('[');
   for (const Move& move : moves_) json.row({move.at, move.out});
+  json.close(']').key("carriers").open('[');
+  for (const Carrier& c : carriers_) json.row({c.at, c.interface, c.present ? 1 : 0});
   json.close(']').close('}');
+  carriers_.clear();
   moves_.clear();
   moves_.push_back({now(), out_});
   notices_ = overruns_ = 0;

@@ -4,6 +4,9 @@
 //
 // It does not matter who changed what, in which table or by which kind of route: the same watch
 // serves every daemon.
+//
+// It also notes when the kernel tells the host's programs that an interface gained or lost its
+// carrier, which is the earliest that a daemon could know.
 #pragma once
 
 #include <mutex>
@@ -20,8 +23,9 @@ class RouteWatch {
  public:
   // Starts a thread that lives as long as the process.
   [[nodiscard]] Failure start(const std::string& network_namespace, const std::string& watched);
-  // {"notices", "overruns", "moves": [[at, interface index], ...]} since the last report. `moves`
-  // is never empty: it begins with the interface in force then.
+  // {"notices", "overruns", "moves": [[at, interface index], ...], "carriers": [[at, index, has
+  // one]]} since the last report. `moves` is never empty: it begins with the interface in force
+  // then.
   void report(Json& json);
 
  private:
@@ -29,13 +33,20 @@ class RouteWatch {
     Nanoseconds at;
     OutInterface out;
   };
+  struct Carrier {
+    Nanoseconds at;
+    OutInterface interface;
+    bool present;
+  };
   void run();
+  void note_carriers(Nanoseconds at, const nlmsghdr* header, size_t size);
   void note(Nanoseconds at, bool overrun);
 
   Netlink events_, questions_;
   Address watched_;
   std::mutex mutex_;  // the lists below; held for well below a microsecond except while reporting
   std::vector<Move> moves_;
+  std::vector<Carrier> carriers_;
   OutInterface out_ = 0;
   int64_t notices_ = 0, overruns_ = 0;
 };

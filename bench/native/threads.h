@@ -3,8 +3,10 @@
 //   99  stall watchers, one a core: whatever keeps them off the core is the machine itself
 //   80  the agent's command thread, which cuts and heals
 //   60  route watchers: above the daemon, so that an instant is read when it happens (a few us of
-//   work each) 40  the stream's sender, 30 its receiver: applications, below the daemon as they
-//   would be in production
+//   work each)
+//   45  where a load program listens for its end, above the load itself
+//   40  the senders of streams and TCP flows, 30 their receivers: applications, below the daemon as
+//   they would be in production
 #pragma once
 
 #include <cstddef>
@@ -14,6 +16,7 @@ namespace faild::bench {
 inline constexpr int kStallPriority = 99;
 inline constexpr int kCutPriority = 80;
 inline constexpr int kWatchPriority = 60;
+inline constexpr int kLoadPriority = 45;
 inline constexpr int kSendPriority = 40;
 inline constexpr int kReceivePriority = 30;
 inline constexpr int kGeneratorPriority = 35;

@@ -13,6 +13,11 @@ import { cutFigures, cutNotes, kMillisecond } from './failover.js';
 import { countMoves, type Quiet, quietNotes } from './quiet.js';
 
 const kBlockMs = 2000;
+const kTiming = {
+  interval: kMillisecond.intervalUs / 1e6,
+  failAfter: kMillisecond.failAfter,
+  restoreAfter: kMillisecond.restoreAfter,
+};
 const kProgram = fileURLToPath(new URL('../blocked-host.js', import.meta.url));
 
 export async function blocked(scale: Scale): Promise<ScenarioResult> {
@@ -20,12 +25,12 @@ export async function blocked(scale: Scale): Promise<ScenarioResult> {
   const hosts: Child[] = [];
   try {
     await lab.watchPair();
-    for (const host of lab.topology.hosts) hosts.push(await embed(host));
+    for (const host of lab.topology.hosts) hosts.push(await embed(host, kTiming));
     await lab.agent.watchStalls(kStallPeriodUs);
     await lab.agent.pace(kStreamPeriodUs);
     await lab.calm(2000);
-    const quiet = await stayQuiet(lab, hosts, scale.of(30, 5));
-    const cuts = await cutWhileBlocked(lab, hosts, scale.of(60, 10));
+    const quiet = await stayQuiet(lab, hosts, scale.of(30, 1, 1));
+    const cuts = await cutWhileBlocked(lab, hosts, scale.of(60, 2, 1));
     return describe(quiet, cuts);
   } finally {
     for (const host of hosts) await host.stop();
@@ -33,12 +38,14 @@ export async function blocked(scale: Scale): Promise<ScenarioResult> {
   }
 }
 
-async function embed(host: { netns: string; name: string }): Promise<Child> {
+/** A program that embeds faild, on a host of the lab. */
+export async function embed(
+  host: { netns: string; name: string },
+  timing: { interval: number; failAfter: number; restoreAfter: number },
+): Promise<Child> {
   const options = {
     requestor: true,
-    interval: kMillisecond.intervalUs / 1e6,
-    failAfter: kMillisecond.failAfter,
-    restoreAfter: kMillisecond.restoreAfter,
+    ...timing,
     lan: ['A=lana', 'B=lanb'],
     hostName: host.name,
     stateDir: `${kArenaDirectory}/${host.netns}.embedded`,

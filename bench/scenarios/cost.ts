@@ -1,8 +1,7 @@
 // What a healthy pair costs: CPU of each daemon process, all its threads, and its resident memory.
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nowUs } from '../../test/lab/shell.js';
 import { withPair } from '../pair.js';
+import { countCpu, daemonPids, residentMb } from '../processes.js';
 import type { Bar, Figure, Scale, ScenarioResult } from '../scenario.js';
 import { summarize } from '../statistics.js';
 
@@ -12,9 +11,10 @@ interface Cost {
 }
 
 export async function cost(scale: Scale): Promise<ScenarioResult> {
-  const seconds = scale.of(30, 5);
-  const fast = await measure(0.001, seconds);
-  const slow = await measure(0.1, seconds);
+  const seconds = scale.of(30, 2);
+  const settleMs = scale.of(3000, 1000); // V8 compiles and collects for a while after the start
+  const fast = await measure(0.001, settleMs, seconds);
+  const slow = await measure(0.1, settleMs, seconds);
   return {
     name: 'cost',
     title: 'What a healthy pair costs',
@@ -45,40 +45,12 @@ const figure = (
   bars,
 });
 
-function measure(interval: number, seconds: number): Promise<Cost> {
+function measure(interval: number, settleMs: number, seconds: number): Promise<Cost> {
   return withPair({ interval, failAfter: 3, restoreAfter: 10 }, async () => {
-    await sleep(3000); // V8 compiles and collects for a while after the start
+    await sleep(settleMs);
     const pids = daemonPids();
-    const before = { atUs: nowUs(), cpuUs: pids.map(cpuUs) };
+    const cpu = countCpu(pids);
     await sleep(seconds * 1000);
-    const elapsedUs = nowUs() - before.atUs;
-    return {
-      cpuPercent: pids.map(
-        (pid, i) => ((cpuUs(pid) - (before.cpuUs[i] as number)) / elapsedUs) * 100,
-      ),
-      memoryMb: pids.map(residentMb),
-    };
+    return { cpuPercent: cpu(), memoryMb: pids.map(residentMb) };
   });
-}
-
-/** The daemons of this arena: nothing else in its process namespace runs `cli.js`. */
-function daemonPids(): number[] {
-  const isDaemon = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('cli.js');
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && isDaemon(name))
-    .map(Number);
-}
-
-/** CPU time of all threads, from the scheduler's own nanoseconds. */
-function cpuUs(pid: number): number {
-  const tasks = readdirSync(`/proc/${pid}/task`);
-  const ns = tasks.map((task) =>
-    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
-  );
-  return ns.reduce((sum, value) => sum + value, 0) / 1000;
-}
-
-function residentMb(pid: number): number {
-  const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kb) / 1024;
 }

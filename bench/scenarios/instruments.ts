@@ -17,15 +17,15 @@ const kProbeAddress = '198.51.100.1'; // TEST-NET-2: nothing but the probe knows
 export async function instruments(scale: Scale): Promise<ScenarioResult> {
   const lab = await BenchLab.create();
   try {
-    const count = scale.of(500, 100);
+    const count = scale.of(500, 100, 20);
     const probes = await probeRoutes(lab, count);
     await lab.watchPair();
     await lab.agent.watchStalls(kStallPeriodUs);
-    const instants = await cutFinely(lab, scale.of(100, 20));
-    const gaps = await cutGaps(lab, scale.of(100, 20));
+    const instants = await cutFinely(lab, scale.of(100, 10, 3));
+    const gaps = await cutGaps(lab, scale.of(100, 10, 3));
     await lab.agent.pace(kStreamPeriodUs);
     await lab.calm();
-    const quiet = await lab.calm(scale.of(10_000, 2000));
+    const quiet = await lab.calm(scale.of(10_000, 1000, 300));
     return describe(
       { probes, ...instants, ...gaps },
       [

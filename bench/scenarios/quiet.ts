@@ -26,7 +26,7 @@ export async function quiet(
   name: 'quiet-idle' | 'quiet-busy',
   scale: Scale,
 ): Promise<ScenarioResult> {
-  const seconds = scale.of(60, 10);
+  const seconds = scale.of(60, 2, 1);
   const busy = name === 'quiet-busy';
   const seen = await withPair(kTiming, (pair) => observe(pair, seconds, busy ? occupy() : []));
   return {

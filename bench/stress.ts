@@ -1,0 +1,173 @@
+// What a daemon may have to live with on a bad day: the steps of the stress ladder
+// (scenarios/ladder.ts). Each begins when asked, and ends when its answer is called.
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Daemon } from '../test/lab/daemon.js';
+import { nativeProgram } from './agent.js';
+import { Child } from './child.js';
+import type { BenchLab } from './lab.js';
+import { daemonPids } from './processes.js';
+import { random } from './statistics.js';
+
+/** Where a step finds what it makes life hard for. */
+export interface Stage {
+  lab: BenchLab;
+  /** Of real daemons; none where programs embed faild. */
+  daemons: readonly Daemon[];
+  /** The programs that embed faild. */
+  embedded: readonly Child[];
+}
+
+export type End = () => Promise<void>;
+
+export interface Step {
+  name: string;
+  /** For the page, one sentence. */
+  told: string;
+  /** Programs that embed faild run instead of daemons. */
+  embedded?: boolean;
+  /** A third daemon runs, on host 3. */
+  third?: boolean;
+  begin(stage: Stage): Promise<End>;
+}
+
+const kBelowOurs = 20; // SCHED_FIFO; the engine's thread has 50
+const kFloodRate = 50_000;
+const kFaildPort = 9311;
+const kMemoryLimit = 384 << 20;
+const kFileMb = 512;
+const kBlockMs = 2000;
+
+export const kSteps: Step[] = [
+  { name: 'idle', told: 'Nothing else runs.', begin: async () => async () => {} },
+  {
+    name: 'both cores busy',
+    told: 'A busy loop a core, at ordinary priority.',
+    begin: () => load('spin', 0, 1000, 0),
+  },
+  {
+    name: 'both cores busy at SCHED_FIFO',
+    told:
+      `A loop a core at SCHED_FIFO ${kBelowOurs}, below the engine’s 50, busy for 90 ms of every 100. ` +
+      '(Busier than 95 % and the kernel itself runs ordinary processes over every SCHED_FIFO thread.)',
+    begin: () => load('spin', kBelowOurs, 90_000, 10_000),
+  },
+  {
+    name: 'memory pressure',
+    told:
+      `The daemons share a memory cgroup of ${kMemoryLimit >> 20} MB with a program that takes and gives ` +
+      `back memory on each core and reads a file of ${kFileMb} MB over and over.`,
+    begin: pressMemory,
+  },
+  {
+    name: 'packet flood on the LAN',
+    told:
+      `Host 3 broadcasts ${kFloodRate.toLocaleString('en')} datagrams a second on LAN A, half of them to ` +
+      'faild’s own port.',
+    begin: ({ lab }) => load('flood', lab.topology.host(3).netns, 'lana', kFaildPort, kFloodRate),
+  },
+  {
+    name: 'JavaScript blocked',
+    told: `Both hosts run a program that embeds faild and computes for ${kBlockMs / 1000} s at a time.`,
+    embedded: true,
+    begin: async ({ embedded }) => repeat(() => blockOnce(embedded)),
+  },
+  {
+    name: 'a neighbour stops and continues',
+    told:
+      'Host 3’s daemon is stopped for 10 to 1000 ms at a time (SIGSTOP) and continued. Its own ' +
+      'verdicts on host 1 count, too.',
+    third: true,
+    begin: async ({ daemons }) => {
+      const next = random(1);
+      return repeat(() => stopOnce(daemons[2] as Daemon, 10 + 990 * next()));
+    },
+  },
+];
+
+/** Starts a load program (native/load_main.cc). */
+async function load(...words: (string | number)[]): Promise<End> {
+  const child = await startLoad(...words);
+  return () => child.stop();
+}
+
+async function startLoad(...words: (string | number)[]): Promise<Child> {
+  const argv = [nativeProgram('faild-bench-load'), ...words.map(String)];
+  return (await Child.start(`load ${words[0]}`, argv)).child;
+}
+
+/** Does something over and over until it is ended. */
+function repeat(once: () => Promise<void>): End {
+  let going = true;
+  const work = (async () => {
+    while (going) await once();
+  })();
+  return () => {
+    going = false;
+    return work;
+  };
+}
+
+async function blockOnce(programs: readonly Child[]): Promise<void> {
+  await Promise.all(programs.map((program) => program.ask('block', kBlockMs)));
+  await Promise.all(programs.map((program) => program.ask('wait')));
+}
+
+async function stopOnce(daemon: Daemon, ms: number): Promise<void> {
+  daemon.signal('SIGSTOP');
+  await sleep(ms);
+  daemon.signal('SIGCONT');
+  await sleep(500);
+}
+
+async function pressMemory(): Promise<End> {
+  const file = join(tmpdir(), `faild-bench-${process.pid}`);
+  const hog = await startLoad('memory', file, kFileMb);
+  const group = confine([...daemonPids(), hog.pid]);
+  return async () => {
+    await hog.stop();
+    group?.();
+  };
+}
+
+// Version 1 of the kernel's memory cgroups, then version 2.
+const kGroups = [
+  { at: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
+  { at: '/sys/fs/cgroup', limit: 'memory.high' },
+];
+
+/**
+ * Puts processes into a memory cgroup of their own; the answer takes them out. Where the kernel
+ * does not allow that, the pressure is the hog's alone.
+ */
+function confine(pids: readonly number[]): (() => void) | undefined {
+  for (const { at, limit } of kGroups) {
+    const group = join(at, `faild-bench-${process.hrtime.bigint()}`);
+    try {
+      mkdirSync(group);
+      writeFileSync(join(group, limit), String(kMemoryLimit));
+      for (const pid of pids) writeFileSync(join(group, 'cgroup.procs'), String(pid));
+      return () => leave(at, group);
+    } catch {
+      leave(at, group);
+    }
+  }
+  return undefined;
+}
+
+function leave(parent: string, group: string): void {
+  for (const pid of daemonPids()) {
+    try {
+      writeFileSync(join(parent, 'cgroup.procs'), String(pid));
+    } catch {
+      // It has ended, or there is no such group.
+    }
+  }
+  try {
+    rmdirSync(group);
+  } catch {
+    // It was never made.
+  }
+}
