@@ -6,6 +6,7 @@ import { eachLine } from '../test/lab/records.js';
 export class Child {
   private readonly waiting: ((line: string) => void)[] = [];
   private complaint = '';
+  private ended = false;
 
   private constructor(
     private readonly name: string,
@@ -16,10 +17,12 @@ export class Child {
     child.stderr.on('data', (text) => {
       this.complaint += text;
     });
-    child.once('close', () => {
-      const last = JSON.stringify({ error: `ended: ${this.complaint.trim()}` });
-      for (const answer of this.waiting.splice(0)) answer(last);
-    });
+    // A program that cannot be started, or that does not read any more, is judged by its end.
+    const note = (error: Error) => {
+      this.complaint += error.message;
+    };
+    child.on('error', note).once('close', () => this.end());
+    child.stdin?.on('error', note);
   }
 
   /** Starts it; resolves with its first line, which says that it is ready. */
@@ -42,14 +45,26 @@ export class Child {
 
   /** Ends its input, which ends it. */
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    if (this.ended) return;
     const ended = new Promise((resolve) => this.child.once('close', resolve));
     this.child.stdin?.end();
     await ended;
   }
 
+  private end(): void {
+    this.ended = true;
+    for (const answer of this.waiting.splice(0)) answer(this.lastWords());
+  }
+
+  private lastWords(): string {
+    return JSON.stringify({ error: `ended: ${this.complaint.trim()}` });
+  }
+
   private async answer<T>(): Promise<T> {
-    const line = await new Promise<string>((resolve) => this.waiting.push(resolve));
+    const line = await new Promise<string>((resolve) => {
+      if (this.ended) resolve(this.lastWords());
+      else this.waiting.push(resolve);
+    });
     const value = JSON.parse(line) as T & { error?: string };
     if (value.error !== undefined) throw new Error(`${this.name}: ${value.error}`);
     return value;

@@ -14,8 +14,10 @@ import '../test/lab/in-arena.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { arenaIsPrivileged } from '../test/lab/arena.js';
+import { arenaIsPrivileged, leftInArena } from '../test/lab/arena.js';
+import { outcome } from '../test/lab/shell.js';
 import { nativeProgram } from './agent.js';
 import { BenchLab } from './lab.js';
 import { describeMachine, type Machine } from './machine.js';
@@ -23,6 +25,9 @@ import { keep, kWithoutBpf, kWithoutFifo, type Outcome, renderText, writePage } 
 import type { Scale, Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { judgeSmoke } from './smoke.js';
+
+/** How long a failed scenario may take to notice that everything of it has ended. */
+const kGraceMs = 10_000;
 
 const { values } = parseArgs({
   options: {
@@ -65,17 +70,47 @@ async function askMachine(): Promise<Machine> {
   return machine;
 }
 
+/** A scenario that hangs must not keep the others from running. */
+async function withinReason<T>(running: Promise<T>): Promise<T> {
+  const seconds = scale.of(1800, 120, 120);
+  const abort = new AbortController();
+  const late = sleep(seconds * 1000, undefined, { signal: abort.signal }).then(() => {
+    throw new Error(`no result within ${seconds} s`);
+  });
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    abort.abort();
+    late.catch(() => {});
+  }
+}
+
+/** Ends what a failed scenario left: everything in the arena but ourselves is of its making. */
+async function clearArena(): Promise<void> {
+  for (const pid of leftInArena().pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  for (const netns of leftInArena().namespaces) await outcome(['ip', 'netns', 'delete', netns]);
+}
+
 async function attempt(scenario: Scenario, machine: Machine): Promise<Outcome> {
   const rest = { quick: short, machine };
+  const startedMs = performance.now();
+  const running = scenario.run(scale);
   try {
-    const startedMs = performance.now();
-    const result = await scenario.run(scale);
+    const result = await withinReason(running);
     process.stdout.write(renderText(result));
     process.stdout.write(`(${((performance.now() - startedMs) / 1000).toFixed(0)} s)\n`);
     return { ...result, ...rest };
   } catch (error) {
     const failed = error instanceof Error ? error.message : String(error);
     process.stderr.write(`\n${scenario.name}: failed: ${failed}\n`);
+    await clearArena();
+    await Promise.allSettled([Promise.race([running, sleep(kGraceMs)])]);
     return { name: scenario.name, failed, ...rest };
   }
 }
@@ -89,9 +124,9 @@ async function measure({ results, docs }: Places): Promise<Outcome[]> {
   const machine = await askMachine();
   const outcomes: Outcome[] = [];
   for (const scenario of chosen()) {
-    const outcome = await attempt(scenario, machine);
-    keep(results, outcome);
-    outcomes.push(outcome);
+    const result = await attempt(scenario, machine);
+    keep(results, result);
+    outcomes.push(result);
   }
   writePage(results, docs);
   process.stdout.write(`\nThe page: ${join(docs, 'benchmarks.md')}\n`);

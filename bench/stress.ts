@@ -1,6 +1,6 @@
 // What a daemon may have to live with on a bad day: the steps of the stress ladder
 // (scenarios/ladder.ts). Each begins when asked, and ends when its answer is called.
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -132,6 +132,8 @@ async function pressMemory(): Promise<End> {
   };
 }
 
+const kGroupName = 'faild-bench-';
+
 // Version 1 of the kernel's memory cgroups, then version 2.
 const kGroups = [
   { at: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
@@ -144,30 +146,33 @@ const kGroups = [
  */
 function confine(pids: readonly number[]): (() => void) | undefined {
   for (const { at, limit } of kGroups) {
-    const group = join(at, `faild-bench-${process.hrtime.bigint()}`);
+    const group = join(at, `${kGroupName}${process.hrtime.bigint()}`);
     try {
+      sweep(at);
       mkdirSync(group);
       writeFileSync(join(group, limit), String(kMemoryLimit));
       for (const pid of pids) writeFileSync(join(group, 'cgroup.procs'), String(pid));
-      return () => leave(at, group);
+      return () => {
+        for (const pid of daemonPids()) writeFileSync(join(at, 'cgroup.procs'), String(pid));
+        leave(group);
+      };
     } catch {
-      leave(at, group);
+      leave(group);
     }
   }
   return undefined;
 }
 
-function leave(parent: string, group: string): void {
-  for (const pid of daemonPids()) {
-    try {
-      writeFileSync(join(parent, 'cgroup.procs'), String(pid));
-    } catch {
-      // It has ended, or there is no such group.
-    }
-  }
+/** Removes what a run that was killed has left: the kernel refuses where anybody is inside. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(kGroupName)))
+    leave(join(parent, name));
+}
+
+function leave(group: string): void {
   try {
     rmdirSync(group);
   } catch {
-    // It was never made.
+    // It was never made, or somebody is inside.
   }
 }

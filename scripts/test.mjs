@@ -16,6 +16,7 @@ const kSuites = [
   { name: 'lib', run: () => runTap('lib') },
   { name: 'cluster', run: () => runTap('cluster') },
   { name: 'addon', run: () => runTap('addon') },
+  { name: 'bench', run: () => runTap('bench') },
   { name: 'tidy', run: () => runTap('tidy') },
   // Real daemons in network namespaces: last, since they are the slowest, and one at a time.
   { name: 'lab', run: () => runTap('lab', ['--jobs=1', '--timeout=240']) },

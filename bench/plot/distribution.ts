@@ -11,8 +11,8 @@ const kRight = kWidth - 28;
 const kLegendRow = 20;
 const kPlotHeight = 280;
 const kShares = [0, 0.25, 0.5, 0.75, 1];
-const kColumns = [520, 600, 680, 760, kRight];
-const kColumnNames = ['count', 'min', 'p50', 'p99', 'max'];
+const kColumns = [450, 526, 603, 679, 756, kRight];
+const kColumnNames = ['count', 'min', 'p50', 'p99', 'p99.9', 'max'];
 
 export function drawDistribution(plot: DistributionPlot): string {
   const series = plot.series.filter(({ values }) => values.length > 0);
@@ -32,13 +32,12 @@ export function drawDistribution(plot: DistributionPlot): string {
   ]);
 }
 
-function xAxis(plot: DistributionPlot, series: Series[]): Axis {
-  const all = series.flatMap(({ values }) => values);
-  const most = Math.max(...all, Number.MIN_VALUE);
-  if (plot.linear) return linear(0, roundOut(most, true), kLeft, kRight);
-  const least = Math.min(...all.filter((value) => value > 0), most);
-  const from = roundOut(least, false);
-  const to = roundOut(most * 1.02, true);
+function xAxis({ linear: isLinear }: DistributionPlot, series: Series[]): Axis {
+  const measured = series.flatMap(({ values }) => values).filter((value) => value > 0);
+  const all = measured.length === 0 ? [1] : measured; // zeros alone say nothing of a scale
+  const to = roundOut(Math.max(...all) * 1.02, true);
+  if (isLinear) return linear(0, to, kLeft, kRight);
+  const from = roundOut(Math.min(...all), false);
   return logarithmic(from, to > from ? to : 10 * from, kLeft, kRight);
 }
 
@@ -54,7 +53,7 @@ function legend(series: Series[], unit: string): string[] {
     const y = 76 + i * kLegendRow;
     const summary = summarize(values);
     const cells = summary
-      ? [summary.count, summary.min, summary.p50, summary.p99, summary.max]
+      ? [summary.count, summary.min, summary.p50, summary.p99, summary.p999, summary.max]
       : [];
     return [
       element('line', {

@@ -66,9 +66,8 @@ function rules({ ground, border, ink, quiet, grid, bad, series }: Palette): stri
   return [
     `.card{fill:${ground};stroke:${border}}`,
     `text{fill:${ink}}.quiet{fill:${quiet}}`,
-    `.grid{stroke:${grid}}.axis{stroke:${quiet}}.band{fill:${grid}}`,
-    `.bad{stroke:${bad}}.badfill{fill:${bad};stroke:none}text.badfill{fill:${bad}}`,
-    `.halo{stroke:${ground};fill:${ground}}`,
+    `.grid{stroke:${grid}}.axis{stroke:${quiet}}`,
+    `.event{stroke:${ink}}.host{stroke:${quiet}}.bad{stroke:${bad}}`,
     ...each,
   ].join('');
 }
@@ -77,9 +76,8 @@ const kShapes = [
   'text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}',
   '.title{font-weight:600;font-size:14px}.small{font-size:11px}',
   '.curve{fill:none;stroke-width:2;stroke-linejoin:round}',
-  '.tick{fill:none;stroke-width:1.3}.mark{fill:none;stroke-width:1.4}',
-  '.host{stroke-dasharray:4 3}',
-  '.halo{stroke-width:3;paint-order:stroke}',
+  '.tick{fill:none;stroke-width:1.3}.event{stroke-width:2}.host{stroke-width:1.4;stroke-dasharray:4 3}',
+  '.strong{font-weight:600}',
 ].join('');
 
 /** The whole document around its content. */

@@ -1,5 +1,5 @@
 // One failover, packet by packet: a lane for what each host sent on each LAN. A packet of the
-// stream is a short stroke, a heartbeat a dot; what never arrived is red and hollow. Vertical lines
+// stream is a short stroke, a heartbeat a dot; what never arrived is red, or hollow. Vertical lines
 // say what happened when.
 import type { Lane, Mark, TimelinePlot } from './plots.js';
 import { type Axis, linear, tickText } from './scale.js';
@@ -10,7 +10,8 @@ const kLeft = 132;
 const kRight = kWidth - 28;
 const kLane = 34;
 const kStroke = 9; // half the length of a packet's stroke
-const kMarkRow = 16;
+const kMarkRow = 17;
+const kLabel = 230; // room for a mark's words
 
 type Panel = TimelinePlot['panels'][number];
 
@@ -27,21 +28,21 @@ export function drawTimeline(plot: TimelinePlot): string {
 
 function legend(): string[] {
   const y = 52;
-  const entry = (x: number, sample: string, name: string) => [sample, text(x + 14, y + 4, name)];
+  const entry = (x: number, sample: string, name: string) => [sample, text(x + 12, y + 4, name)];
   return [
     ...entry(24, strokes([24], y, 'tick s0'), 'packet of a stream'),
-    ...entry(164, dot(164, y, 'f1'), 'heartbeat'),
-    ...entry(254, strokes([254], y, 'tick bad'), 'packet lost'),
-    ...entry(346, ring(346, y), 'heartbeat lost'),
-    ...entry(470, line(470, y - 8, 470, y + 8, 'mark bad'), 'the network'),
-    ...entry(574, line(574, y - 8, 574, y + 8, 'mark axis host'), 'a host’s kernel'),
+    ...entry(172, dot(172, y, 'f1'), 'heartbeat'),
+    ...entry(272, strokes([272], y, 'tick bad'), 'packet lost'),
+    ...entry(376, ring(376, y), 'heartbeat lost'),
+    ...entry(506, line(506, y - 9, 506, y + 9, 'event'), 'what the network did'),
+    ...entry(674, line(674, y - 9, 674, y + 9, 'host'), 'what a host’s kernel made of it'),
   ];
 }
 
 function drawPanel(plot: TimelinePlot, panel: Panel, top: number) {
   const x = linear(panel.fromMs, panel.toMs, kLeft, kRight, 12);
   const inside = ({ atMs }: { atMs: number }) => atMs >= panel.fromMs && atMs <= panel.toMs;
-  const marks = plot.marks.filter(inside).sort((a, b) => a.atMs - b.atMs);
+  const marks = plot.marks.filter(inside);
   const lanesTop = top + 26 + marks.length * kMarkRow + 10;
   const bottom = lanesTop + plot.lanes.length * kLane;
   return {
@@ -49,7 +50,11 @@ function drawPanel(plot: TimelinePlot, panel: Panel, top: number) {
     content: [
       text(20, top + 12, panel.title, { class: 'quiet' }),
       ...axis(x, lanesTop, bottom),
-      ...marks.flatMap((mark, i) => drawMark(mark, x, top + 30 + i * kMarkRow, bottom)),
+      ...plot.lanes.map((_, i) => {
+        const y = lanesTop + (i + 0.5) * kLane;
+        return line(kLeft, y, kRight, y, 'grid');
+      }),
+      ...inRows(marks, x).flatMap((mark, i) => drawMark(mark, x, top + 30 + i * kMarkRow, bottom)),
       ...plot.lanes.flatMap((lane, i) => {
         const frames = lane.frames.filter(inside);
         return drawLane({ ...lane, frames }, x, lanesTop + (i + 0.5) * kLane);
@@ -71,16 +76,29 @@ function axis(x: Axis, top: number, bottom: number): string[] {
   ];
 }
 
-/** Each mark has a row of its own above the lanes, so that near ones do not cover each other. */
+const toTheLeft = (mark: Mark, x: Axis): boolean => x.at(mark.atMs) > kRight - kLabel;
+
+/**
+ * Each mark has a row of its own above the lanes, in the order in which no line crosses the words
+ * of another mark: a line begins at its row and goes down.
+ */
+function inRows(marks: Mark[], x: Axis): Mark[] {
+  const sorted = [...marks].sort((a, b) => a.atMs - b.atMs);
+  return [
+    ...sorted.filter((mark) => !toTheLeft(mark, x)),
+    ...sorted.filter((mark) => toTheLeft(mark, x)).reverse(),
+  ];
+}
+
 function drawMark(mark: Mark, x: Axis, y: number, bottom: number): string[] {
   const at = x.at(mark.atMs);
-  const toTheLeft = at > (kLeft + kRight) / 2;
-  const kind = mark.by === 'network' ? 'bad' : 'axis host';
+  const left = toTheLeft(mark, x);
+  const network = mark.by === 'network';
   return [
-    line(at, y - 8, at, bottom, `mark ${kind}`),
-    text(toTheLeft ? at - 6 : at + 6, y, `${mark.name}, ${mark.atMs.toFixed(2)} ms`, {
-      class: mark.by === 'network' ? 'small badfill' : 'small',
-      'text-anchor': toTheLeft ? 'end' : 'start',
+    line(at, y - 9, at, bottom, network ? 'event' : 'host'),
+    text(left ? at - 6 : at + 6, y, `${mark.name}, ${mark.atMs.toFixed(2)} ms`, {
+      class: network ? 'small strong' : 'small',
+      'text-anchor': left ? 'end' : 'start',
     }),
   ];
 }
@@ -92,7 +110,6 @@ function drawLane({ name, frames }: Lane, x: Axis, y: number): string[] {
       .map((frame) => x.at(frame.atMs));
   return [
     text(20, y + 4, name),
-    line(kLeft, y, kRight, y, 'grid'),
     strokes(at('stream', true), y, 'tick s0'),
     strokes(at('stream', false), y, 'tick bad'),
     ...at('heartbeat', true).map((cx) => dot(cx, y, 'f1')),

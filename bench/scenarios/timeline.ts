@@ -63,7 +63,8 @@ function describe(story: Story, ports: Port[]): ScenarioResult {
     method: [
       'Two hosts at `-t 0.001 -f 3 -s 10`, a packet every 100 us each way between their addresses on',
       'LAN A, which is cut for 60 ms. Seen by packet sockets on the switches’ ports: what a host sent,',
-      'and whether the other one was sent it.',
+      'and whether the other one was sent it. On the way back both LANs serve for a while; a host is',
+      'back when its kernel sends by LAN A alone.',
     ],
     figures: [],
     notes: [
@@ -91,7 +92,7 @@ function draw({ trial, result, frames }: Story, ports: Port[]): TimelinePlot {
     {
       title: 'The switchback',
       fromMs: healMs - 2,
-      toMs: Math.max(...ends.map((end) => end.backMs)) + 2,
+      toMs: Math.max(...ends.map((end) => end.backMs)) + 3,
     },
   ];
   const shown = (atMs: number) => panels.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
@@ -100,7 +101,7 @@ function draw({ trial, result, frames }: Story, ports: Port[]): TimelinePlot {
     { atMs: healMs, name: 'LAN A heals', by: 'network' },
     ...ends.flatMap(({ name, awayMs, backMs }): Mark[] => [
       { atMs: awayMs, name: `${name} sends by LAN B`, by: 'host' },
-      { atMs: backMs, name: `${name} sends by LAN A again`, by: 'host' },
+      { atMs: backMs, name: `${name} is back on LAN A alone`, by: 'host' },
     ]),
   ];
   const lanes = ports.map((port) => laneOf(port, ports, frames, cutUs, shown));
