@@ -110,19 +110,20 @@ function strayNotes(cuts: readonly CutResult[], nameOf: (index: number) => strin
   const listed = strays.slice(0, kMostListed).map(({ stray, cut }) => strayText(stray, cut));
   const rest = strays.length - listed.length;
   return [
-    `Route changes beside those (false verdicts): ${strays.length}, of which ${stalled} within 5 ms of a stall of the machine.`,
+    `False verdicts (route changes beside those, and their way back): ${strays.length}, of which ${stalled} within 5 ms of a stall of the machine.`,
     ...listed.map((text) => `False verdict: ${text}.`),
     ...(rest > 0 ? [`False verdicts not listed here but in the raw figures: ${rest}.`] : []),
   ];
 }
 
-function strayText({ end, atUs, after, stallUs }: Stray, cut: string): string {
+function strayText({ end, atUs, after, lastedUs, stallUs }: Stray, cut: string): string {
   const ms = (us: number) => (us / 1000).toFixed(1);
   const machine =
     stallUs === null ? 'the machine did not stall' : `the machine stalled for ${ms(stallUs)} ms`;
   const when =
     atUs < 0 ? `${ms(-atUs)} ms before the ${after}` : `${ms(atUs)} ms after the ${after}`;
-  return `${cut}, ${end}, ${when}; ${machine}`;
+  const lasted = lastedUs === null ? 'for good' : `for ${ms(lastedUs)} ms`;
+  return `${cut}, ${end}, ${when}, ${lasted}; ${machine}`;
 }
 
 function widthNote(cuts: readonly CutResult[]): string {

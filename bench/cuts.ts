@@ -55,13 +55,14 @@ export interface TcpCut {
   /** The median of all waits of the trial. */
   usualUs: number | null;
 }
-/** A move that neither the cut nor the heal called for. */
+/** A false verdict: a move that neither the cut nor the heal called for. */
 export interface Stray {
   end: string;
-  atUs: number;
   /** Microseconds after the cut, or after the heal. */
+  atUs: number;
   after: 'cut' | 'heal';
-  interface: number;
+  /** Until traffic was moved again. Null: it was not. */
+  lastedUs: number | null;
   /** The machine's worst stall just before. */
   stallUs: number | null;
 }
@@ -106,8 +107,8 @@ export function judge(trial: Trial, report: AgentReport): CutResult {
     ends,
     streams: mapValues(report.streams, (stream) => judgeStream(trial, stream, untilUs)),
     tcp: mapValues(report.tcp, (waited) => judgeTcp(trial, waited)),
-    strays: Object.values(judged).flatMap(({ others, name }) =>
-      others.map((move) => judgeStray(trial, move, name, report.stalls)),
+    strays: Object.values(judged).flatMap(({ strays, name }) =>
+      strays.map(({ move, until }) => judgeStray(trial, name, move, until, report.stalls)),
     ),
     stallUs: worstStall(report.stalls, cutUs, untilUs),
     cutWidthUs: trial.cutUs[1] - trial.cutUs[0],
@@ -124,22 +125,37 @@ function judgeEnd(trial: Trial, { moves, carriers }: Watched, name: string) {
   const back = later.find((move) => move.atUs >= healUs && move.interface === home);
   const lost = carriers.find((carrier) => carrier.atUs >= cutUs && !carrier.present);
   const others = later.filter((move) => move !== away && move !== back);
+  // The way back from a false move is no other one.
+  const strays = others.filter((move) => {
+    const before = later[later.indexOf(move) - 1];
+    return move.interface !== home || before === undefined || !others.includes(before);
+  });
   const end: End = {
     cutToMovedUs: away && away.atUs < healUs ? away.atUs - cutUs : null,
     healToReturnedUs: back ? back.atUs - healUs : null,
     otherMoves: others.length,
     cutToCarrierUs: lost ? lost.atUs - cutUs : null,
   };
-  return { name, end, others };
+  return {
+    name,
+    end,
+    strays: strays.map((move) => ({ move, until: later[later.indexOf(move) + 1] })),
+  };
 }
 
-function judgeStray(trial: Trial, move: Move, end: string, stalls: readonly Stall[]): Stray {
+function judgeStray(
+  trial: Trial,
+  end: string,
+  move: Move,
+  until: Move | undefined,
+  stalls: readonly Stall[],
+): Stray {
   const after = move.atUs < trial.healUs[0] ? 'cut' : 'heal';
   return {
     end,
     after,
     atUs: move.atUs - (after === 'cut' ? trial.cutUs[0] : trial.healUs[0]),
-    interface: move.interface,
+    lastedUs: until ? until.atUs - move.atUs : null,
     stallUs: worstStall(stalls, move.atUs - kStallAroundUs, move.atUs),
   };
 }

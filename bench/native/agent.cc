@@ -100,7 +100,7 @@ void Agent::run() {
     words >> command;
     Json json;
     json.open('{');
-    if (const Failure failure = obey(command, words, json)) {
+    if (Failure failure = obey(command, words, json)) {
       json = Json();
       json.open('{').key("error").string(command + ": " + *failure);
     }
@@ -133,7 +133,7 @@ Failure Agent::add_port(Words& words) {
   auto& cutter = cutters_[network_namespace];
   if (!cutter) {
     cutter = std::make_unique<Cutter>();
-    if (const Failure failure = cutter->open(network_namespace)) return failure;
+    if (Failure failure = cutter->open(network_namespace)) return failure;
   }
   return cutter->add_port(interface, lan);
 }
@@ -224,7 +224,7 @@ Failure Agent::run_trial(Words& words, Json& json) {
   if (cell == nullptr) return "no port or LAN " + name + " in " + network_namespace;
   CarrierSwitch carrier;
   if (std::string port; words >> port) {
-    const Failure failure = carrier.open(network_namespace, cutter->second->port_index(port));
+    Failure failure = carrier.open(network_namespace, cutter->second->port_index(port));
     if (failure) return failure;
   }
   Nanoseconds due = now() + wait * kMicrosecond;

@@ -58,7 +58,7 @@ Failure Cutter::add_port(const std::string& interface, __u32 lan) {
   if (index == 0) return errno_sentence("no interface " + interface + " in " + namespace_);
   if (index >= FAILD_CELL_PORTS) return "interface index of " + interface + " too large";
   for (const bool ingress : {true, false}) {
-    if (const Failure failure = attach(static_cast<int>(index), ingress)) return failure;
+    if (Failure failure = attach(static_cast<int>(index), ingress)) return failure;
   }
   cells_[index].lan = lan;
   indexes_[interface] = index;

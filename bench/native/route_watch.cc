@@ -26,8 +26,8 @@ Failure RouteWatch::start(const std::string& network_namespace, const std::strin
   watched_ = *address;
   const NamespaceVisit visit(network_namespace);
   if (visit.failure()) return visit.failure();
-  if (const Failure failure = events_.open(kGroups)) return failure;
-  if (const Failure failure = questions_.open(0)) return failure;
+  if (Failure failure = events_.open(kGroups)) return failure;
+  if (Failure failure = questions_.open(0)) return failure;
   moves_.reserve(kRoomForMoves);
   out_ = questions_.look_up(watched_);
   moves_.push_back({now(), out_});

@@ -55,15 +55,26 @@ t.test('a move that nothing called for is named, with the stall that it coincide
   const { ends, strays } = judge(trial, report({ watches, stalls }));
   t.match(ends.host1, { cutToMovedUs: 2500, healToReturnedUs: 14_000, otherMoves: 4 });
   t.same(
-    strays.map(({ after, atUs, stallUs }) => [after, atUs, stallUs]),
+    strays.map(({ after, atUs, lastedUs, stallUs }) => [after, atUs, lastedUs, stallUs]),
     [
-      ['cut', -500, null],
-      ['cut', -300, null],
-      ['heal', 99_000, 1500],
-      ['heal', 109_000, null],
+      ['cut', -500, 200, null],
+      ['heal', 99_000, 10_000, 1500],
     ],
   );
   t.end();
+});
+
+t.test('a return in the middle of the cut is a false verdict, not the switchback', async (t) => {
+  const watches = { host1: moves([3500, kOther], [5000, kHome], [6000, kOther], [215_000, kHome]) };
+  const { ends, strays } = judge(trial, report({ watches }));
+  t.match(ends.host1, { cutToMovedUs: 2500, healToReturnedUs: 14_000, otherMoves: 2 });
+  t.same(
+    strays.map(({ atUs, lastedUs }) => [atUs, lastedUs]),
+    [
+      [4000, 1000],
+      [5000, 209_000],
+    ],
+  );
 });
 
 t.test('a stream: its gap in the cut, its losses after the heal', async (t) => {
