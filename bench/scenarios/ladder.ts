@@ -7,6 +7,8 @@
 // and shown.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, faild, place } from '../../test/lab/daemon.js';
+import { routes } from '../../test/lab/kernel.js';
+import type { Host } from '../../test/lab/topology.js';
 import type { Stall } from '../agent.js';
 import type { Child } from '../child.js';
 import { BenchLab, kStallPeriodUs } from '../lab.js';
@@ -18,6 +20,8 @@ import { embed } from './blocked.js';
 const kFailAfter = 3;
 const kRestoreAfter = 10;
 const kSliceMs = 1000;
+const kLookAgainMs = 50;
+const kMostLooks = 200;
 const kLeastStallUs = 500; // what the watchers note
 
 interface FalseMove {
@@ -88,12 +92,20 @@ async function populate(lab: BenchLab, step: Step, interval: number): Promise<St
   const embedded: Child[] = [];
   if (step.embedded) {
     for (const host of hosts) embedded.push(await embed(host, timing));
-    await sleep(500);
+    for (const host of hosts) await standsBy(host);
   } else {
     for (const host of hosts) daemons.push(await Daemon.start(host, { ...timing, more: kLans }));
     await meet(daemons);
   }
   return { lab, daemons, embedded };
+}
+
+/** Until faild has routes in store on a host, which it has for peers that are up. */
+async function standsBy(host: Host): Promise<void> {
+  for (let look = 0; (await routes(host, 4)).length === 0; look++) {
+    if (look === kMostLooks) throw new Error(`${host.name}: the programs did not meet`);
+    await sleep(kLookAgainMs);
+  }
 }
 
 /** Nothing of this run shall be in the way of the next one. */
