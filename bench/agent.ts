@@ -123,6 +123,11 @@ export class Agent {
     return frames.map(readFrame).sort((a, b) => a.atUs - b.atUs);
   }
 
+  /** How many moves the next report will tell of: cheap enough to be asked amid a measurement. */
+  async moves(): Promise<number> {
+    return (await this.child.ask<{ moves: number }>('moved')).moves;
+  }
+
   /** Everything else that was seen since the last report. */
   async report(): Promise<AgentReport> {
     return readReport(await this.child.ask<RawReport>('report'));

@@ -1,6 +1,6 @@
 // What a daemon may have to live with on a bad day: the steps of the stress ladder
 // (scenarios/ladder.ts). Each begins when asked, and ends when its answer is called.
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,8 +36,8 @@ export interface Step {
 const kBelowOurs = 20; // SCHED_FIFO; the engine's thread has 50
 const kFloodRate = 50_000;
 const kFaildPort = 9311;
-const kMemoryLimit = 384 << 20;
-const kFileMb = 512;
+const kMemoryLimit = 192 << 20;
+const kFileMb = 256;
 const kBlockMs = 2000;
 
 export const kSteps: Step[] = [
@@ -89,13 +89,9 @@ export const kSteps: Step[] = [
 
 /** Starts a load program (native/load_main.cc). */
 async function load(...words: (string | number)[]): Promise<End> {
-  const child = await startLoad(...words);
-  return () => child.stop();
-}
-
-async function startLoad(...words: (string | number)[]): Promise<Child> {
   const argv = [nativeProgram('faild-bench-load'), ...words.map(String)];
-  return (await Child.start(`load ${words[0]}`, argv)).child;
+  const { child } = await Child.start(`load ${words[0]}`, argv);
+  return () => child.stop();
 }
 
 /** Does something over and over until it is ended. */
@@ -124,54 +120,76 @@ async function stopOnce(daemon: Daemon, ms: number): Promise<void> {
 
 async function pressMemory(): Promise<End> {
   const file = join(tmpdir(), `faild-bench-${process.pid}`);
-  const hog = await startLoad('memory', file, kFileMb);
-  const group = confine([...daemonPids(), hog.pid]);
+  const group = MemoryGroup.make();
+  const argv = [nativeProgram('faild-bench-load'), 'memory', file, String(kFileMb)];
+  // Inside before it fills its file: memory belongs to the group that it was first used in.
+  const { child } = await Child.start('load memory', group?.inside(argv) ?? argv);
+  group?.add(daemonPids());
   return async () => {
-    await hog.stop();
-    group?.();
+    await child.stop();
+    group?.remove();
   };
 }
 
+// Version 1 of the kernel's memory cgroups, then version 2: how they are limited, and where they
+// say how often they had to make room.
+const kGroups = [
+  { at: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes', pressed: 'memory.failcnt' },
+  { at: '/sys/fs/cgroup', limit: 'memory.high', pressed: 'memory.events' },
+];
 const kGroupName = 'faild-bench-';
 
-// Version 1 of the kernel's memory cgroups, then version 2.
-const kGroups = [
-  { at: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
-  { at: '/sys/fs/cgroup', limit: 'memory.high' },
-];
+/** A memory cgroup with little room. Where the kernel allows none, the pressure is the load's. */
+class MemoryGroup {
+  private constructor(
+    private readonly parent: string,
+    private readonly path: string,
+    private readonly pressed: string,
+  ) {}
 
-/**
- * Puts processes into a memory cgroup of their own; the answer takes them out. Where the kernel
- * does not allow that, the pressure is the hog's alone.
- */
-function confine(pids: readonly number[]): (() => void) | undefined {
-  for (const { at, limit } of kGroups) {
-    const group = join(at, `${kGroupName}${process.hrtime.bigint()}`);
-    try {
-      sweep(at);
-      mkdirSync(group);
-      writeFileSync(join(group, limit), String(kMemoryLimit));
-      for (const pid of pids) writeFileSync(join(group, 'cgroup.procs'), String(pid));
-      return () => {
-        for (const pid of daemonPids()) writeFileSync(join(at, 'cgroup.procs'), String(pid));
-        leave(group);
-      };
-    } catch {
-      leave(group);
+  static make(): MemoryGroup | undefined {
+    for (const { at, limit, pressed } of kGroups) {
+      const path = join(at, `${kGroupName}${process.hrtime.bigint()}`);
+      try {
+        sweep(at);
+        mkdirSync(path);
+        writeFileSync(join(path, limit), String(kMemoryLimit));
+        return new MemoryGroup(at, path, pressed);
+      } catch {
+        removeGroup(path);
+      }
     }
+    return undefined;
   }
-  return undefined;
+
+  /** `argv`, to be run inside. */
+  inside(argv: readonly string[]): string[] {
+    return ['sh', '-c', 'echo $$ > "$0" && exec "$@"', join(this.path, 'cgroup.procs'), ...argv];
+  }
+
+  add(pids: readonly number[]): void {
+    for (const pid of pids) writeFileSync(join(this.path, 'cgroup.procs'), String(pid));
+  }
+
+  /** Nobody's pressure would be no measurement. */
+  remove(): void {
+    const text = readFileSync(join(this.path, this.pressed), 'utf8');
+    const times = Number(/^(?:high )?(\d+)$/m.exec(text)?.[1] ?? 0);
+    for (const pid of daemonPids()) writeFileSync(join(this.parent, 'cgroup.procs'), String(pid));
+    removeGroup(this.path);
+    if (times === 0) throw new Error('the memory group never had to make room');
+  }
 }
 
 /** Removes what a run that was killed has left: the kernel refuses where anybody is inside. */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(kGroupName)))
-    leave(join(parent, name));
+    removeGroup(join(parent, name));
 }
 
-function leave(group: string): void {
+function removeGroup(path: string): void {
   try {
-    rmdirSync(group);
+    rmdirSync(path);
   } catch {
     // It was never made, or somebody is inside.
   }

@@ -22,6 +22,7 @@
 //                                       receive, 3 both. With PORT it loses its carrier right
 //                                       after the cut and has it again right before the heal
 //   probe NETNS ADDRESS INTERFACE COUNT changes a route itself (route_probe.h)
+//   moved                               how many moves the next report will tell of
 //   report                              everything since the last report
 #include <sys/mman.h>
 
@@ -79,6 +80,7 @@ class Agent {
   [[nodiscard]] Failure watch_stalls(Words& words);
   [[nodiscard]] Failure run_trial(Words& words, Json& json);
   [[nodiscard]] Failure probe(Words& words, Json& json);
+  void count_moves(Json& json);
   void report(Json& json);
 
   std::map<std::string, std::unique_ptr<Cutter>> cutters_;  // by namespace
@@ -91,7 +93,7 @@ class Agent {
 };
 
 void Agent::run() {
-  const bool realtime = set_up_thread("bench-agent", kCutPriority);
+  const bool realtime = set_up_thread("bench-agent", kCommandPriority);
   mlockall(MCL_CURRENT | MCL_FUTURE);
   std::cout << (realtime ? R"({"realtime":1})" : R"({"realtime":0})") << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -121,6 +123,7 @@ Failure Agent::obey(const std::string& command, Words& words, Json& json) {
   if (command == "stalls") return watch_stalls(words);
   if (command == "trial") return run_trial(words, json);
   if (command == "probe") return probe(words, json);
+  if (command == "moved") return count_moves(json), std::nullopt;
   if (command != "report") return "no such command";
   report(json);
   return std::nullopt;
@@ -227,6 +230,7 @@ Failure Agent::run_trial(Words& words, Json& json) {
     Failure failure = carrier.open(network_namespace, cutter->second->port_index(port));
     if (failure) return failure;
   }
+  set_priority(kCutPriority);
   Nanoseconds due = now() + wait * kMicrosecond;
   sleep_until(due);
   const Stored cut = store(cell, drop);
@@ -234,6 +238,7 @@ Failure Agent::run_trial(Words& words, Json& json) {
   sleep_until(due += hold * kMicrosecond);
   const int up = carrier.set(true);
   const Stored healed = store(cell, 0);
+  set_priority(kCommandPriority);
   if (down != 0 || up != 0) return errno_sentence("cannot switch the carrier", down | up);
   sleep_until(due += settle * kMicrosecond);
   json.key("cut").row({cut.before, cut.after}).key("heal").row({healed.before, healed.after});
@@ -248,6 +253,12 @@ Failure Agent::probe(Words& words, Json& json) {
     return "needs NETNS ADDRESS INTERFACE COUNT";
   }
   return probe_routes(network_namespace, address, interface, count, json);
+}
+
+void Agent::count_moves(Json& json) {
+  int64_t moves = 0;
+  for (const auto& [name, watch] : watches_) moves += watch->moves();
+  json.field("moves", moves);
 }
 
 void Agent::report(Json& json) {

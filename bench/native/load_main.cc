@@ -46,7 +46,7 @@ void spin(int core, int priority, Nanoseconds busy, Nanoseconds idle) {
 }
 
 void churn() {
-  constexpr size_t kBytes = 64 << 20;
+  constexpr size_t kBytes = 32 << 20;
   while (true) {
     void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
     std::cout << R"({"error":")" << *failure << R"("})" << std::endl;
     return 1;
   }
-  set_up_thread("load", kLoadPriority);  // heard through its own load
+  set_up_thread("load", kCommandPriority);  // heard through its own load
   std::cout << "{}" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << R"({"done":)" << done << "}" << std::endl;

@@ -69,6 +69,11 @@ void RouteWatch::note(Nanoseconds at, bool overrun) {
   moves_.push_back({at, out});
 }
 
+int64_t RouteWatch::moves() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(moves_.size()) - 1;  // the first is where it stood
+}
+
 void RouteWatch::report(Json& json) {
   const std::lock_guard lock(mutex_);
   json.open('{').field("notices", notices_).field("overruns", overruns_).key("moves").open('[');

@@ -23,6 +23,8 @@ class RouteWatch {
  public:
   // Starts a thread that lives as long as the process.
   [[nodiscard]] Failure start(const std::string& network_namespace, const std::string& watched);
+  // How many moves the next report will tell of.
+  [[nodiscard]] int64_t moves();
   // {"notices", "overruns", "moves": [[at, interface index], ...], "carriers": [[at, index, has
   // one]]} since the last report. `moves` is never empty: it begins with the interface in force
   // then.

@@ -15,6 +15,10 @@ bool set_up_thread(const char* name, int priority, int cpu) {
     CPU_SET(static_cast<size_t>(cpu), &set);
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
   }
+  return set_priority(priority);
+}
+
+bool set_priority(int priority) {
   const sched_param parameters{priority};
   return pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters) == 0;
 }

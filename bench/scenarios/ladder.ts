@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, faild, place } from '../../test/lab/daemon.js';
 import { routes } from '../../test/lab/kernel.js';
 import type { Host } from '../../test/lab/topology.js';
-import type { Stall } from '../agent.js';
+import type { AgentReport, Stall } from '../agent.js';
 import type { Child } from '../child.js';
 import { BenchLab, kStallPeriodUs } from '../lab.js';
 import { kLans, meet } from '../pair.js';
@@ -125,23 +125,28 @@ async function observe(lab: BenchLab, step: Step, intervalMs: number, seconds: n
     longestStallMs: 0,
   };
   const { atUs: beganUs } = await lab.agent.report();
-  const names = step.third ? ['host1', 'host2', 'host3'] : ['host1', 'host2'];
   while (run.seconds < seconds && holds(run)) {
-    await sleep(kSliceMs);
-    const { atUs, watches, stalls } = await lab.agent.report();
-    run.seconds = Math.round((atUs - beganUs) / 1e6);
-    run.stalls += stalls.length;
-    run.longestStallMs = Math.max(run.longestStallMs, ...stalls.map((s) => s.lateUs / 1000));
-    for (const host of names) {
-      const home = lab.homes[host];
-      const away = watches[host]?.moves.slice(1).filter((move) => move.interface !== home) ?? [];
-      for (const move of away) {
-        const stallMs = causeOf(stalls, move.atUs, intervalMs * 1000);
-        run.moves.push({ host, atS: (move.atUs - beganUs) / 1e6, stallMs });
-      }
+    // A whole report takes the machine's time, so it is only asked for when there is something.
+    for (let slice = run.seconds; slice < seconds; slice++) {
+      await sleep(kSliceMs);
+      if ((await lab.agent.moves()) > 0) break;
     }
+    note(run, lab, beganUs, await lab.agent.report());
   }
   return run;
+}
+
+function note(run: Run, lab: BenchLab, beganUs: number, report: AgentReport): void {
+  const { atUs, watches, stalls } = report;
+  run.seconds = Math.round((atUs - beganUs) / 1e6);
+  run.stalls += stalls.length;
+  run.longestStallMs = Math.max(run.longestStallMs, ...stalls.map((s) => s.lateUs / 1000));
+  for (const [host, { moves }] of Object.entries(watches)) {
+    for (const move of moves.slice(1).filter((m) => m.interface !== lab.homes[host])) {
+      const stallMs = causeOf(stalls, move.atUs, run.intervalMs * 1000);
+      run.moves.push({ host, atS: (move.atUs - beganUs) / 1e6, stallMs });
+    }
+  }
 }
 
 /** A stall of at least an interval that overlaps the time in which the verdict ripened. */

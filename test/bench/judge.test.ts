@@ -87,6 +87,7 @@ t.test('a stream: its gap in the cut, its losses after the heal', async (t) => {
     ] as [number, number][],
     losses: [
       { first: 10, count: 25, sentBeforeUs: 950, sentAfterUs: 3600 },
+      { first: 50, count: 2, sentBeforeUs: 5000, sentAfterUs: 5300 },
       { first: 900, count: 3, sentBeforeUs: 215_000, sentAfterUs: 215_400 },
     ],
     late: [{ sequence: 901, atUs: 215_500 }],
