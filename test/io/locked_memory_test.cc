@@ -19,6 +19,13 @@
 namespace faild {
 namespace {
 
+// The sanitizers replace mlock() by a function that does nothing and says that it did.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLockingIsReal = false;
+#else
+constexpr bool kLockingIsReal = true;
+#endif
+
 // "VmLck:     776 kB"
 size_t locked_kb() {
   std::ifstream status("/proc/self/status");
@@ -53,7 +60,8 @@ TEST_CASE("sealed memory is resident as a whole, and locked where that is permit
         reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(block) & ~uintptr_t{4095});
     REQUIRE(mincore(first_page, pages.size() * 4096, pages.data()) == 0);
     for (const unsigned char page : pages) REQUIRE((page & 1) == 1);
-    CHECK((error == 0) == (locked_kb() >= locked_before + 3072));
+    const bool locked = locked_kb() >= locked_before + 3072;
+    CHECK((!kLockingIsReal || (error == 0) == locked));
   }
   CHECK(locked_kb() == locked_before);
 }
