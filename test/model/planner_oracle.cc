@@ -1,0 +1,119 @@
+#include "model/planner_oracle.h"
+
+#include <algorithm>
+
+namespace faild::model {
+
+// The first in the order of preference that is up; for traffic that moves now: and fresh.
+std::optional<size_t> PlannerOracle::first(size_t lan, const PeerView& view, bool fresh) const {
+  for (const LanIndex candidate : plan_.preference) {
+    const auto& path = view.paths[candidate.value];
+    const bool good = fresh ? path.fresh : path.state == PathState::kUp;
+    if (candidate.value != lan && good) return candidate.value;
+  }
+  return std::nullopt;
+}
+
+// Traffic keeps the alternate that it has while that is up. Without any, nothing moves; but from a
+// dead alternate a path that is merely suspect is the better one.
+Way PlannerOracle::leave(const Way& was, size_t lan, const PeerView& view) const {
+  if (was.via && view.paths[*was.via].state == PathState::kUp) return {was.via, {}, {}};
+  const auto alternate = first(lan, view, true);
+  if (alternate) return {alternate, {}, {}};
+  if (view.paths[lan].state == PathState::kUp) return {};
+  return {was.via, {}, {}};
+}
+
+Duration PlannerOracle::both_serve(const PeerView::PathView& path) const {
+  const DetectorRules rules{config_.fail_after, config_.restore_after};
+  return detection_time(rules, std::max(path.interval, config_.interval));
+}
+
+// After the hold time both LANs serve for a detection time, then the own one alone.
+Way PlannerOracle::come_back(Instant now, const Way& was, size_t lan, const PeerView& view) const {
+  const auto& path = view.paths[lan];
+  if (!was.via || view.paths[*was.via].state != PathState::kUp) return {};
+  if (was.returns) return now >= *was.returns + both_serve(path) ? Way{} : was;
+  if (plan_.switchback != Switchback::kAuto || now < path.since + plan_.hold) return was;
+  return {was.via, now, {}};
+}
+
+void PlannerOracle::see(Instant now, size_t peer, const PeerView& view) {
+  views_[peer] = view;
+  for (size_t lan = 0; lan < view.paths.size(); lan++) {
+    const auto& path = view.paths[lan];
+    Way& way = ways_[{peer, lan}];
+    before_[{peer, lan}] = way;
+    if (path.state == PathState::kDown || path.suspect) {
+      way = leave(way, lan, view);
+    } else if (path.state == PathState::kUp) {
+      way = come_back(now, way, lan, view);
+    }
+  }
+}
+
+bool PlannerOracle::accept(Instant now, size_t peer, size_t lan, std::optional<size_t> via) {
+  const PeerView& view = views_.at(peer);
+  const auto& path = view.paths[lan];
+  const Way& was = before_.at({peer, lan});
+  Way& way = ways_.at({peer, lan});
+  if (via == way.via) return true;
+  if (path.state == PathState::kUp && !path.suspect) return false;
+  // It had just come back when it went again.
+  const bool was_back = was.returns && now == *was.returns + both_serve(path);
+  const Way anew = was_back ? leave({}, lan, view) : way;
+  // It is just being heard again: moving it away now would be a flap, for half as long again as
+  // revalidation takes, and a detection time.
+  const Instant since = was.hesitates.value_or(now);
+  const Duration patience =
+      path.interval * config_.restore_after * 3 / 2 +
+      detection_time({config_.fail_after, config_.restore_after}, path.interval);
+  const bool hesitates = !via && !was.via && path.heard_again && !path.suspect;
+  if (hesitates && now < since + patience) {
+    way = {{}, {}, since};
+    return true;
+  }
+  way = anew;
+  return via == anew.via;
+}
+
+std::optional<size_t> PlannerOracle::via(size_t peer, size_t lan) const {
+  return ways_.at({peer, lan}).via;
+}
+
+std::optional<size_t> PlannerOracle::standby(size_t peer, size_t lan) const {
+  const PeerView& view = views_.at(peer);
+  const auto used = via(peer, lan);
+  if (used && view.paths[*used].state == PathState::kUp) return used;
+  return first(lan, view, false);
+}
+
+RouteTarget PlannerOracle::target(const PeerView& view, size_t lan, size_t via,
+                                  bool returning) const {
+  RouteTarget target;
+  target.out_ifindex = config_.lans[via].ifindex;
+  target.gateway = view.paths[via].address;
+  target.source = config_.lans[lan].addresses[0].address;
+  if (returning) target.also_direct_ifindex = config_.lans[lan].ifindex;
+  return target;
+}
+
+std::map<Place, RouteTarget> PlannerOracle::routes(size_t lan, LanMode mode) const {
+  std::map<Place, RouteTarget> routes;
+  const uint32_t standbys = standby_table(LanIndex{static_cast<uint8_t>(lan)});
+  for (const auto& [peer, view] : views_) {
+    const Prefix to = Prefix::host(view.paths[lan].address);
+    const Way& way = ways_.at({peer, lan});
+    const auto prepared = standby(peer, lan);
+    if (mode == LanMode::kReady && prepared) {
+      routes[{RouteKey::Kind::kRoute, standbys, to}] = target(view, lan, *prepared, false);
+    }
+    if (!way.via) continue;
+    const uint32_t table = mode == LanMode::kMoved ? standbys : kExceptionsTable;
+    routes[{RouteKey::Kind::kRoute, table, to}] =
+        target(view, lan, *way.via, way.returns.has_value());
+  }
+  return routes;
+}
+
+}  // namespace faild::model
