@@ -136,7 +136,7 @@ void DetectorOracle::packet(Instant now, Instant arrived, size_t peer, size_t la
   h.counts = counts_here;
   h.gap = gap;
   if (beat.type == MessageType::kBye) leave(now, peer);
-  if (h.counts) judge(now, path);
+  if (counts_here) judge(now, path);  // leave() may have moved the history
 }
 
 void DetectorOracle::sent(Instant now, size_t lan, std::optional<size_t> peer, uint32_t sequence) {
