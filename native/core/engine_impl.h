@@ -135,7 +135,8 @@ class Engine::Impl {
   [[nodiscard]] bool is_elsewhere(const Peer& peer, LanIndex lan) const;
   void locate_paths(Instant now, uint32_t peer, Effects& effects);
   void meet_restarted(Instant now, uint32_t peer, Effects& effects);
-  void on_goodbye(Instant now, uint32_t peer, Effects& effects);
+  void on_goodbye(Instant now, Instant arrived, uint32_t peer, Effects& effects);
+  [[nodiscard]] bool is_another_run(Instant now, const PacketIn& packet, uint32_t peer) const;
   // Between the packets that we may expect of it: its INQs, or its ACKs to ours.
   [[nodiscard]] Duration interval_of(const Peer& peer) const {
     return peer.requestor ? peer.interval : config_.interval;

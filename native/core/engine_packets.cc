@@ -25,7 +25,7 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
     switch (in_.type) {
       case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
       case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
-      case MessageType::kBye: on_goodbye(now, peer_of(*slot), effects); break;
+      case MessageType::kBye: on_goodbye(now, packet.arrived, peer_of(*slot), effects); break;
     }
   }
   finish_step(now, effects);
@@ -72,10 +72,11 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     if (!peer) return refuse(Drop::kTableFull);
   } else {
     Peer& known = peers_[*peer];
-    if (in_.incarnation < known.incarnation) return refuse(Drop::kOldIncarnation);
-    if (in_.incarnation > known.incarnation) {
+    if (is_another_run(now, packet, *peer)) {
       meet_restarted(now, *peer, effects);
-    } else if (known.stopped) {
+    } else if (in_.incarnation < known.incarnation) {
+      return refuse(Drop::kOldIncarnation);
+    } else if (known.stopped_at) {
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
     } else if (in_.advert_version != known.advert_version) {
@@ -121,7 +122,10 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
   // Solicits are unicast and have a sequence of their own, so that they leave no gaps in the
   // broadcasts'.
   auto& last = in_.solicit ? path.solicited : path.sequence;
-  if (last && !comes_after(in_.sequence, *last)) {
+  // A path that has fallen silent believes any sequence: one that jumped ahead must not make all
+  // that follow it old ones.
+  const bool silent = !path.hearing && path.good == 0;
+  if (last && !comes_after(in_.sequence, *last) && !silent) {
     drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);
     return;
   }

@@ -12,6 +12,12 @@ constexpr Duration kIntroductionFloor = Duration::ms(500);
 // In a full table, who has been gone for so long makes room for who comes. Hosts that are repaired
 // within a working day keep their place.
 constexpr Duration kGoneFor = Duration::seconds(8 * 3600);
+// A host that is up nowhere for so long may come back with a smaller incarnation. Long enough for
+// every packet of its former run to have arrived.
+constexpr Duration kOldRunAfter = Duration::seconds(10);
+// A goodbye is repeated within milliseconds, and may overtake the last INQs on another LAN; what
+// comes so much later is no remnant.
+constexpr Duration kGoodbyeHolds = Duration::seconds(1);
 // A crowd of strangers must not make us look through the whole table for each.
 constexpr Duration kMakeRoomEvery = Duration::seconds(1);
 
@@ -160,13 +166,28 @@ void Engine::Impl::locate_paths(Instant now, uint32_t peer, Effects& effects) {
   }
 }
 
+// May the packet be of another run of the host than the one we know? Of a newer one always. Of an
+// older one when we have lost the known one for long: its number may have been a mistake (a clock
+// far ahead, a lost state directory, a lie), and nobody shall be shut out by a number for ever. And
+// of the same one after a goodbye that it outlives, for then it was not its own.
+bool Engine::Impl::is_another_run(Instant now, const PacketIn& packet, uint32_t peer) const {
+  const Peer& known = peers_[peer];
+  if (in_.incarnation > known.incarnation) return true;
+  if (in_.incarnation == known.incarnation) {
+    return in_.type != MessageType::kBye && known.stopped_at &&
+           packet.arrived - *known.stopped_at >= kGoodbyeHolds;
+  }
+  const auto gone = gone_since(peer);
+  return gone && now - *gone >= kOldRunAfter;
+}
+
 // A newer incarnation of a known host. What the old one knew of us is void; what we know of the
 // path stands until the path itself proves otherwise, so a quick restart is not a failure.
 void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
   Peer& known = peers_[peer];
   known.incarnation = in_.incarnation;
-  const bool returned = known.stopped;
-  known.stopped = false;
+  const bool returned = known.stopped_at.has_value();
+  known.stopped_at.reset();
   for (size_t i = 0; i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     Path& path = paths_[slot];
@@ -184,9 +205,8 @@ void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) 
   report(effects, event);
 }
 
-void Engine::Impl::on_goodbye(Instant now, uint32_t peer, Effects& effects) {
-  Peer& known = peers_[peer];
-  known.stopped = true;
+void Engine::Impl::on_goodbye(Instant now, Instant arrived, uint32_t peer, Effects& effects) {
+  peers_[peer].stopped_at = arrived;
   for (size_t i = 0; i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     Path& path = paths_[slot];

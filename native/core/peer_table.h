@@ -18,8 +18,8 @@ struct Peer {
   Incarnation incarnation;
   HostName name;
   bool requestor = false;
-  Duration interval;     // announced
-  bool stopped = false;  // said goodbye; this incarnation is not listened to again
+  Duration interval;                  // announced
+  std::optional<Instant> stopped_at;  // arrival of its goodbye
   // wants to move but had no fresh alternate: look again when it is heard
   bool waiting = false;
   uint32_t advert_version = 0;

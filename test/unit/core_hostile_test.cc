@@ -1,0 +1,62 @@
+// What one hostile, broken or merely unlucky host may do to the others, and that it passes: nothing
+// that a single packet claims may hold for ever, cost without bound, or reach into the kernel for
+// addresses that are somebody else's.
+#include <doctest/doctest.h>
+
+#include "core/path.h"
+#include "unit/core_rig.h"
+
+namespace faild {
+namespace {
+
+using rig::Peer;
+using rig::Rig;
+
+void settle(Rig& rig, uint64_t peers) {
+  for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
+  rig.begin();
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.all_up());
+}
+
+// An inquiry in the peer's name that continues what it said last.
+Heartbeat forge(const Rig& rig, const Peer& peer, size_t lan) {
+  Heartbeat beat = rig.beat_of(peer, lan, MessageType::kInq);
+  beat.sequence = peer.sequence[lan] + 1;
+  return beat;
+}
+
+TEST_CASE("an incarnation from the future does not shut its host out for ever") {
+  Rig rig(2);
+  settle(rig, 1);
+  Heartbeat beat = forge(rig, rig.peers[0], 0);
+  beat.incarnation = Incarnation{UINT64_MAX};
+  rig.deliver(beat, 0);
+  rig.run(Duration::seconds(5));
+  CHECK_FALSE(rig.all_up());  // an old packet is old as long as the new incarnation may live
+  rig.run(Duration::seconds(10));
+  CHECK(rig.all_up());
+}
+
+TEST_CASE("a goodbye that somebody else said is forgotten when its host speaks on") {
+  Rig rig(2);
+  settle(rig, 1);
+  rig.deliver(rig.beat_of(rig.peers[0], 0, MessageType::kBye), 0);
+  rig.run(Duration::ms(500));
+  CHECK(rig.path(2, 0).state == PathState::kStopped);
+  rig.run(Duration::seconds(2));
+  CHECK(rig.all_up());
+}
+
+TEST_CASE("a sequence that jumped ahead does not make its host unheard for ever") {
+  Rig rig(2);
+  settle(rig, 1);
+  Heartbeat beat = forge(rig, rig.peers[0], 0);
+  beat.sequence += 1U << 30;
+  rig.deliver(beat, 0);
+  rig.run(Duration::seconds(1));
+  CHECK(rig.all_up());
+}
+
+}  // namespace
+}  // namespace faild
