@@ -79,7 +79,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     } else if (known.stopped_at) {
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
-    } else if (in_.advert_version != known.advert_version) {
+    } else if (in_.advert_version != known.advert_version || known.lans.empty()) {
       drop_neighbours(*peer, effects);
       learn(now, *peer, effects);
       Event event = make_event(EventKind::kPeerChanged, now);

@@ -215,7 +215,8 @@ void Engine::Impl::retract_routes(uint32_t slot) {
 }
 
 // An address belongs to its first claimant. If that host is dead on every LAN and another one has
-// the address now (a reinstalled machine has a new host id), the old claim ends.
+// the address now (a reinstalled machine has a new host id), the old claim ends. Should the former
+// host come back after all, its next packet says anew what it has (admit).
 void Engine::Impl::supersede(uint32_t slot, const IpAddress& address) {
   for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
     const auto owner = store_.owner(route_key(table, address));

@@ -58,5 +58,22 @@ TEST_CASE("a sequence that jumped ahead does not make its host unheard for ever"
   CHECK(rig.all_up());
 }
 
+TEST_CASE("a host that lost its addresses to another one while it was away gets its routes back") {
+  Rig rig(2);
+  settle(rig, 2);
+  rig.peers[0].speaks[0] = false;  // its traffic is away ...
+  rig.run(Duration::ms(100));
+  REQUIRE(rig.entry(kExceptionsTable, "10.1.0.2/32") != nullptr);
+  rig.peers[0].speaks[1] = false;  // ... and now it is isolated, but not restarted
+  rig.run(Duration::ms(200));
+  rig.peers[1].addresses[0].push_back("10.1.0.2/16");  // a floating address moves, or is set twice
+  rig.peers[1].advert_version++;
+  rig.run(Duration::ms(200));
+  rig.peers[0].speaks[0] = rig.peers[0].speaks[1] = true;
+  rig.run(Duration::ms(500));
+  REQUIRE(rig.all_up());
+  CHECK(rig.entry(standby_table(LanIndex{1}), "10.2.0.2/32") != nullptr);
+}
+
 }  // namespace
 }  // namespace faild
