@@ -121,7 +121,7 @@ class Engine::Impl {
   void note_listing(Instant now, uint32_t slot);
   void note_gap(Path& path, uint32_t gap);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
-  void learn_source(const PacketIn& packet, uint32_t slot);
+  void learn_source(Instant now, const PacketIn& packet, uint32_t slot);
 
   // --- peers (engine_peers.cc)
   [[nodiscard]] std::optional<uint32_t> meet(Instant now, LanIndex lan, Effects& effects);

@@ -7,6 +7,10 @@ namespace faild {
 namespace {
 
 constexpr Duration kDropReportEvery = Duration::seconds(10);
+// A host's restart, or another advert of it, costs us route operations, events and a handshake. One
+// in so long is more than an honest host ever needs; meanwhile it is known as before. The same for
+// the MAC address of a path, of which an honest bond may have two.
+constexpr Duration kLearnEvery = Duration::ms(100);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
 
@@ -21,7 +25,7 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
     counters_.decode_errors[static_cast<size_t>(*error)]++;
     drop(now, packet.lan, HostId{}, Drop::kMalformed, effects);
   } else if (const auto slot = admit(now, packet, effects)) {
-    learn_source(packet, *slot);
+    learn_source(now, packet, *slot);
     switch (in_.type) {
       case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
       case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
@@ -72,14 +76,16 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     if (!peer) return refuse(Drop::kTableFull);
   } else {
     Peer& known = peers_[*peer];
+    const bool hasty = now - known.learned_at < kLearnEvery;
     if (is_another_run(now, packet, *peer)) {
+      if (hasty) return refuse(Drop::kTooOften);
       meet_restarted(now, *peer, effects);
     } else if (in_.incarnation < known.incarnation) {
       return refuse(Drop::kOldIncarnation);
     } else if (known.stopped_at) {
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
-    } else if (in_.advert_version != known.advert_version || known.lans.empty()) {
+    } else if (!hasty && (in_.advert_version != known.advert_version || known.lans.empty())) {
       drop_neighbours(*peer, effects);
       learn(now, *peer, effects);
       Event event = make_event(EventKind::kPeerChanged, now);
@@ -93,7 +99,8 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   peers_[*peer].interval = in_.interval;
   if (!path.known) lans_[packet.lan.value].other++;
   path.known = true;
-  path.remote_lan = in_.arrival_lan;
+  // Its number in an advert that is not yet taken over says nothing.
+  if (peers_[*peer].advert_version == in_.advert_version) path.remote_lan = in_.arrival_lan;
   path.interval = interval_of(peers_[*peer]);
   shortest_ = std::min(shortest_, path.interval);
   longest_ = std::max(longest_, path.interval);
@@ -103,12 +110,14 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
 // Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the
 // LAN on which a packet arrived is believed about its MAC address: the source of the frame, or (udp
 // transport) the sender's word.
-void Engine::Impl::learn_source(const PacketIn& packet, uint32_t slot) {
+void Engine::Impl::learn_source(Instant now, const PacketIn& packet, uint32_t slot) {
   Path& path = paths_[slot];
   path.heard_from = packet.from;
   const MacAddress mac = packet.from_mac ? *packet.from_mac : in_.lans[in_.arrival_lan].mac;
   if (mac == path.mac || !mac.is_unicast()) return;
+  if (path.mac != MacAddress{} && now - path.mac_at < kLearnEvery) return;
   path.mac = mac;
+  path.mac_at = now;
   path.neighbour_set = false;
   if (!path.neighbour_wanted && path.state == PathState::kUp) {
     path.neighbour_wanted = true;

@@ -117,6 +117,7 @@ void Engine::Impl::learn(Instant now, uint32_t peer, Effects& effects) {
   known.requestor = in_.requestor;
   known.interval = in_.interval;
   known.advert_version = in_.advert_version;
+  known.learned_at = now;
   known.lans = in_.lans;
   locate_paths(now, peer, effects);
   mark_dirty(peer);

@@ -81,8 +81,9 @@ enum class Drop : uint8_t {
   kNotForUs,     // an ACK to another host
   kTableFull,
   kMalformed,  // the decoder's word; see its own counters
+  kTooOften,   // restarts faster than any host can
 };
-inline constexpr size_t kDrops = 9;
+inline constexpr size_t kDrops = 10;
 
 struct Event {
   EventKind kind{};

@@ -75,6 +75,7 @@ const char* to_string(Drop drop) {
     case Drop::kNotForUs: return "not-for-us";
     case Drop::kTableFull: return "table-full";
     case Drop::kMalformed: return "malformed";
+    case Drop::kTooOften: return "too-often";
   }
   return "invalid";
 }

@@ -80,6 +80,7 @@ struct Path {
   std::optional<LanIndex> last_via;  // where the traffic was before it came back
 
   MacAddress mac;        // the peer's, as seen on this LAN
+  Instant mac_at;        // when it was taken over; real clock
   IpAddress heard_from;  // its probe's source
   bool neighbour_wanted = false, neighbour_set = false;
   std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN

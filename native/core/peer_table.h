@@ -23,6 +23,7 @@ struct Peer {
   // wants to move but had no fresh alternate: look again when it is heard
   bool waiting = false;
   uint32_t advert_version = 0;
+  Instant learned_at;                       // when its name and places were last taken over
   BoundedVector<LanAdvert, kMaxLans> lans;  // its places, in its own order
 };
 

@@ -75,5 +75,37 @@ TEST_CASE("a host that lost its addresses to another one while it was away gets 
   CHECK(rig.entry(standby_table(LanIndex{1}), "10.2.0.2/32") != nullptr);
 }
 
+TEST_CASE("a host that changes its addresses with every packet costs the kernel little") {
+  Rig rig(2);
+  settle(rig, 1);
+  Peer& peer = rig.peers[0];
+  const size_t ops = rig.ops.size(), told = rig.count(EventKind::kPeerChanged);
+  for (int i = 0; i < 1000; i++) {
+    peer.addresses[0][0] = i % 2 == 0 ? "10.1.0.77/16" : "10.1.0.2/16";
+    peer.advert_version++;
+    rig.inquire(peer, 0);
+    rig.now = rig.now + Duration::us(100);
+  }
+  CHECK(rig.ops.size() - ops < 100);
+  CHECK(rig.count(EventKind::kPeerChanged) - told < 5);
+  rig.run(Duration::ms(300));  // what it said last counts in the end
+  CHECK(rig.all_up());
+  CHECK(rig.entry(standby_table(LanIndex{0}), "10.1.0.2/32") != nullptr);
+}
+
+TEST_CASE("a source address that changes with every packet costs the kernel little") {
+  Rig rig(2);
+  settle(rig, 1);
+  const size_t ops = rig.ops.size();
+  Heartbeat beat = forge(rig, rig.peers[0], 0);
+  for (int i = 0; i < 1000; i++) {
+    beat.sequence++;
+    beat.lans[0].mac.bytes[5] ^= 1;
+    rig.deliver(beat, 0);
+    rig.now = rig.now + Duration::us(100);
+  }
+  CHECK(rig.ops.size() - ops < 20);
+}
+
 }  // namespace
 }  // namespace faild
