@@ -11,6 +11,8 @@ constexpr Duration kDropReportEvery = Duration::seconds(10);
 // in so long is more than an honest host ever needs; meanwhile it is known as before. The same for
 // the MAC address of a path, of which an honest bond may have two.
 constexpr Duration kLearnEvery = Duration::ms(100);
+// A host asks the same peer once in 20 ms at most (engine_probes.cc); more is a flood.
+constexpr Duration kAnswerSolicitsEvery = Duration::ms(5);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
 
@@ -151,7 +153,15 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
   }
   last = in_.sequence;
   after_evidence(now, slot, effects);
-  if (in_.solicit || !config_.requestor) send_ack(now, packet, slot, effects);
+  if (in_.solicit ? may_answer(now, path) : !config_.requestor) {
+    send_ack(now, packet, slot, effects);
+  }
+}
+
+bool Engine::Impl::may_answer(Instant now, Path& path) {
+  if (path.answered_at && now - *path.answered_at < kAnswerSolicitsEvery) return false;
+  path.answered_at = now;
+  return true;
 }
 
 // So many packets of the peer are missing before this one. They count against the path only while

@@ -117,11 +117,13 @@ void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effe
 }
 
 // Reserves the next free moment on this LAN, so that a thousand new peers are asked one after
-// another.
+// another. No more can wait than there are peers: whoever makes us ask him again and again (by
+// restarts, by lists that name us now and then) pushes nobody further away than that.
 void Engine::Impl::plan_solicit(Instant at, uint32_t slot) {
   Lan& lan = lans_[lan_of(slot).value];
   Path& path = paths_[slot];
-  path.solicit_at = lan.solicit_gate ? std::max(at, *lan.solicit_gate) : at;
+  const Instant last = at + kSolicitSpacing * static_cast<int64_t>(peers_.size());
+  path.solicit_at = std::clamp(lan.solicit_gate.value_or(at), at, last);
   lan.solicit_gate = *path.solicit_at + kSolicitSpacing;
   arm(slot);
 }
@@ -134,6 +136,11 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   path.solicit_at.reset();
   // its next packet asks again
   if ((!path.hearing && !path.gray) || path.heard_from.family == Family::kNone) return;
+  // Our own INQs of this step need room, or peers would miss us while we ask others.
+  if (effects.sends.room() <= lans_.size()) {
+    path.solicit_at = at + kSolicitSpacing;
+    return;
+  }
   path.solicit_backoff =
       std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, config_.interval * 2),
                  std::max(kSolicitRetryCeiling, config_.interval * 2));

@@ -42,12 +42,13 @@ struct Path {
 
   // We hear the peer.
   bool hearing = false;
-  uint32_t good = 0;                  // good packets in a row
-  std::optional<Instant> heard_at;    // arrival of the last one
-  Duration interval;                  // between the packets that we may expect
-  std::optional<uint32_t> sequence;   // of its last broadcast INQ
-  std::optional<uint32_t> echo;       // our INQ that its last ACK to a broadcast answered
-  std::optional<uint32_t> solicited;  // of its last solicit to us, a sequence of its own
+  uint32_t good = 0;                   // good packets in a row
+  std::optional<Instant> heard_at;     // arrival of the last one
+  Duration interval;                   // between the packets that we may expect
+  std::optional<uint32_t> sequence;    // of its last broadcast INQ
+  std::optional<uint32_t> echo;        // our INQ that its last ACK to a broadcast answered
+  std::optional<uint32_t> solicited;   // of its last solicit to us, a sequence of its own
+  std::optional<Instant> answered_at;  // when we last answered one; real clock
 
   // The peer hears us.
   HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
