@@ -130,6 +130,7 @@ class Engine::Impl {
   [[nodiscard]] std::optional<Instant> gone_since(uint32_t peer) const;
   void forget_peer(uint32_t peer, Effects& effects);
   void forget_path(uint32_t slot, Effects& effects);
+  void note_pace(const Path& path);
   void measure_intervals();
   void learn(Instant now, uint32_t peer, Effects& effects);
   [[nodiscard]] std::optional<uint8_t> place_on(const Peer& peer, LanIndex lan) const;

@@ -104,8 +104,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   // Its number in an advert that is not yet taken over says nothing.
   if (peers_[*peer].advert_version == in_.advert_version) path.remote_lan = in_.arrival_lan;
   path.interval = interval_of(peers_[*peer]);
-  shortest_ = std::min(shortest_, path.interval);
-  longest_ = std::max(longest_, path.interval);
+  note_pace(path);
   return slot;
 }
 

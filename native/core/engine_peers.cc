@@ -95,15 +95,19 @@ void Engine::Impl::forget_path(uint32_t slot, Effects& effects) {
   }
 }
 
-// The shortest and the longest interval of those that speak, so that a host which once spoke very
+// The intervals in play are those of paths that are up: a stranger's word sets nobody's pace.
+void Engine::Impl::note_pace(const Path& path) {
+  if (path.state != PathState::kUp) return;
+  shortest_ = std::min(shortest_, path.interval);
+  longest_ = std::max(longest_, path.interval);
+}
+
+// The shortest and the longest interval of those that are up, so that a host which once spoke very
 // fast, or very slowly, does not set our pace for ever.
 void Engine::Impl::measure_intervals() {
   shortest_ = longest_ = config_.interval;
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
-    const Path& path = paths_[slot];
-    if (!path.known || !path.hearing) continue;
-    shortest_ = std::min(shortest_, path.interval);
-    longest_ = std::max(longest_, path.interval);
+    note_pace(paths_[slot]);
   }
 }
 

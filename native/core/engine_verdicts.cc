@@ -49,6 +49,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
   } else if (state == PathState::kUp) {
     path.verdict_at = now;
     path.introduce_at.reset();
+    note_pace(path);
     counters_.verdicts_up++;
     if (!path.neighbour_set && !path.neighbour_wanted) {
       path.neighbour_wanted = true;

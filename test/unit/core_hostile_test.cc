@@ -176,5 +176,16 @@ TEST_CASE("solicits in a flood are not all answered") {
   CHECK(rig.engine->counters().acks_sent - acks <= 10);
 }
 
+TEST_CASE("a stranger does not set our pace") {
+  Rig rig(2);
+  settle(rig, 1);
+  Peer stranger = rig.peers[0];
+  stranger.id = HostId{99};
+  stranger.interval = Duration::us(50);
+  Heartbeat beat = rig.beat_of(stranger, 0, MessageType::kInq);
+  rig.deliver(beat, 0);
+  CHECK(rig.engine->shortest_interval() == Duration::ms(10));
+}
+
 }  // namespace
 }  // namespace faild
