@@ -195,6 +195,7 @@ class Engine::Impl {
   void report_outcome(Instant now, const RouteOutcome& outcome, Effects& effects);
   void emit_neighbours(Effects& effects);
   void want_neighbours_again(std::optional<LanIndex> lan);
+  [[nodiscard]] bool is_anothers(uint32_t slot, const IpAddress& address) const;
   void set_neighbours(uint32_t slot, bool present, Effects& effects);
   void drop_neighbours(uint32_t peer, Effects& effects);
   void clean_up(uint32_t id);

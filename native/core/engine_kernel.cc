@@ -249,12 +249,22 @@ void Engine::Impl::emit_neighbours(Effects& effects) {
   }
 }
 
+// An address belongs to its first claimant (supersede): nobody else's word moves it.
+bool Engine::Impl::is_anothers(uint32_t slot, const IpAddress& address) const {
+  for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
+    const auto owner = store_.owner({RouteKey::Kind::kRoute, table, Prefix::host(address)});
+    if (owner && *owner != kNoTag && *owner != slot) return true;
+  }
+  return false;
+}
+
 void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects) {
   Path& path = paths_[slot];
   const LanAdvert* advert = advert_of(slot);
   if (advert == nullptr || !path.mac.is_unicast()) return;
   for (const Prefix& address : advert->addresses) {
-    if (!address.address.is_host()) continue;
+    if (is_anothers(slot, address.address)) continue;
+    if (present && !is_neighbour(lans_[lan_of(slot).value].config, address.address)) continue;
     RouteOp op;
     op.kind = RouteOp::Kind::kNeighbour;
     op.id = kNeighbourIds | (neighbour_id_++ & ~kNeighbourIds);

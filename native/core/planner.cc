@@ -1,6 +1,8 @@
 // Alternates, gateways and sources; planner.h states the rules.
 #include "core/planner.h"
 
+#include <algorithm>
+
 namespace faild {
 
 std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
@@ -62,6 +64,12 @@ bool is_routable(const LanConfig& lan, const IpAddress& address) {
     inside = inside || (!ours.address.is_link_local() && ours.contains(address));
   }
   return inside;
+}
+
+bool is_neighbour(const LanConfig& lan, const IpAddress& address) {
+  if (!address.is_link_local()) return is_routable(lan, address);
+  return std::none_of(lan.addresses.begin(), lan.addresses.end(),
+                      [&](const Prefix& ours) { return ours.address == address; });
 }
 
 std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours) {

@@ -44,6 +44,10 @@ namespace faild {
 // prefixes, and never one of ours: a lying peer must not draw other traffic to itself.
 [[nodiscard]] bool is_routable(const LanConfig& lan, const IpAddress& address);
 
+// May `address`, which a peer claims as its own on `lan`, have a neighbour entry there that we
+// write? The same, and link-local ones, which serve as gateways.
+[[nodiscard]] bool is_neighbour(const LanConfig& lan, const IpAddress& address);
+
 // Does this place of a peer lie on that LAN of ours? By prefix; nullopt when neither side has an
 // address that tells.
 [[nodiscard]] std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours);

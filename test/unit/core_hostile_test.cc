@@ -187,5 +187,20 @@ TEST_CASE("a stranger does not set our pace") {
   CHECK(rig.engine->shortest_interval() == Duration::ms(10));
 }
 
+TEST_CASE("a host that claims foreign addresses gets no neighbour entry for them") {
+  Rig rig(2);
+  settle(rig, 1);
+  rig.add_peer(3);
+  // ours, the other peer's, one of no LAN of ours, our own link-local one is not among ours
+  rig.peers[1].addresses[0] = {"10.1.0.3/16", "10.1.0.1/16", "10.1.0.2/16", "192.168.9.9/24"};
+  rig.run(Duration::ms(500));
+  REQUIRE(rig.all_up());
+  const MacAddress liar{{2, 1, 0, 0, 0, 3}};
+  for (const RouteOp& op : rig.ops) {
+    if (op.kind != RouteOp::Kind::kNeighbour || op.neighbour_mac != liar) continue;
+    CHECK((op.neighbour == rig::ip("10.1.0.3") || op.neighbour == rig::ip("10.2.0.3")));
+  }
+}
+
 }  // namespace
 }  // namespace faild
