@@ -128,6 +128,7 @@ class Engine::Impl {
   [[nodiscard]] std::optional<uint32_t> meet(Instant now, LanIndex lan, Effects& effects);
   [[nodiscard]] std::optional<uint32_t> make_room(Instant now, Effects& effects);
   [[nodiscard]] std::optional<Instant> gone_since(uint32_t peer) const;
+  [[nodiscard]] bool was_proven(uint32_t peer) const;
   void forget_peer(uint32_t peer, Effects& effects);
   void forget_path(uint32_t slot, Effects& effects);
   void note_pace(const Path& path);

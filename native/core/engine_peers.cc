@@ -12,6 +12,9 @@ constexpr Duration kIntroductionFloor = Duration::ms(500);
 // In a full table, who has been gone for so long makes room for who comes. Hosts that are repaired
 // within a working day keep their place.
 constexpr Duration kGoneFor = Duration::seconds(8 * 3600);
+// Who has never been up anywhere has no such claim: a crowd of made-up hosts keeps nobody out for
+// longer than it speaks.
+constexpr Duration kStrangerFor = Duration::seconds(60);
 // A host that is up nowhere for so long may come back with a smaller incarnation. Long enough for
 // every packet of its former run to have arrived.
 constexpr Duration kOldRunAfter = Duration::seconds(10);
@@ -42,10 +45,11 @@ std::optional<uint32_t> Engine::Impl::make_room(Instant now, Effects& effects) {
   if (room_made_at_ && now - *room_made_at_ < kMakeRoomEvery) return std::nullopt;
   room_made_at_ = now;
   std::optional<uint32_t> longest;
-  Instant gone_at = now - kGoneFor;
+  Instant gone_at;
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
     const auto since = gone_since(peer);
-    if (!since || *since > gone_at) continue;
+    if (!since || now - *since < (was_proven(peer) ? kGoneFor : kStrangerFor)) continue;
+    if (longest && *since >= gone_at) continue;
     longest = peer;
     gone_at = *since;
   }
@@ -58,13 +62,23 @@ std::optional<uint32_t> Engine::Impl::make_room(Instant now, Effects& effects) {
   return longest;
 }
 
-// Since when the peer is up on no LAN; nullopt: it is.
+bool Engine::Impl::was_proven(uint32_t peer) const {
+  const auto paths = paths_of(peer);
+  return std::any_of(paths.begin(), paths.end(),
+                     [](const Path& path) { return path.verdict_at != Instant() || path.via; });
+}
+
+// Since when the peer is up on no LAN; nullopt: it is. A path without a verdict is there as long as
+// it is heard.
 std::optional<Instant> Engine::Impl::gone_since(uint32_t peer) const {
   Instant since;
   for (const Path& path : paths_of(peer)) {
     if (!path.known) continue;
     if (path.state == PathState::kUp) return std::nullopt;
     since = std::max(since, path.since);
+    if (path.state == PathState::kUnknown && path.heard_at) {
+      since = std::max(since, *path.heard_at + shift_);
+    }
   }
   return since;
 }

@@ -202,5 +202,21 @@ TEST_CASE("a host that claims foreign addresses gets no neighbour entry for them
   }
 }
 
+TEST_CASE("strangers who never proved themselves keep nobody out of the table for long") {
+  Rig rig(2, 4);
+  settle(rig, 1);
+  Peer stranger = rig.peers[0];
+  for (uint64_t id = 50; id < 60; id++) {
+    stranger.id = HostId{id};
+    rig.deliver(rig.beat_of(stranger, 0, MessageType::kInq), 0);
+  }
+  rig.run(Duration::seconds(1));
+  rig.add_peer(3);
+  rig.run(Duration::seconds(1));
+  CHECK(rig.drops(Drop::kTableFull) > 0);
+  rig.run(Duration::seconds(90));
+  CHECK(rig.path(3, 0).state == PathState::kUp);
+}
+
 }  // namespace
 }  // namespace faild
