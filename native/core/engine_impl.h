@@ -154,6 +154,7 @@ class Engine::Impl {
   [[nodiscard]] bool has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_wholly_silent(LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_silent(LanIndex lan, Instant at) const;
+  [[nodiscard]] bool may_look_at_all(Instant now);
   void judge_lan(Instant now, uint32_t slot, Reason reason, Effects& effects);
   void lan_down(Instant now, LanIndex lan, Reason reason, Effects& effects);
   void sweep_lan(Instant now, LanIndex lan, Effects& effects);
@@ -234,6 +235,7 @@ class Engine::Impl {
   Instant last_run_, looked_at_, next_send_, next_tick_;
   Duration shortest_, longest_;  // intervals in play
   std::optional<Instant> room_made_at_;
+  Instant looks_paid_until_;
   std::optional<Instant> stall_reported_at_;
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;

@@ -9,6 +9,11 @@ namespace {
 // After a LAN verdict the rule is in the kernel at once; marking the paths one by one follows in
 // pieces of this size.
 constexpr uint32_t kSweepPerStep = 256;
+// Looking through all peers to judge a LAN costs some 20 ns a peer. When half of a large cluster
+// dies at once, each of its paths asks for that look: it may take a tenth of our time, after a
+// burst that leaves every look to a LAN of a hundred peers.
+constexpr Duration kLookPause = Duration::ns(200);  // a peer
+constexpr Duration kLooksBurst = Duration::ms(10);
 // Receive drops are reported at most this often, with what came together meanwhile.
 constexpr Duration kDropsReportEvery = Duration::seconds(1);
 
@@ -164,12 +169,23 @@ bool Engine::Impl::lan_is_wholly_silent(LanIndex lan, Instant at) const {
   });
 }
 
+// Whether the budget for such looks permits one more. It is real time that they take.
+bool Engine::Impl::may_look_at_all(Instant now) {
+  const Duration cost = kLookPause * static_cast<int64_t>(peers_.size());
+  const Instant until = std::max(looks_paid_until_, now - kLooksBurst) + cost;
+  if (until > now) return false;
+  looks_paid_until_ = until;
+  counters_.looks_at_all++;
+  return true;
+}
+
 // Is the verdict on the path in `slot` one on its whole LAN? Its evidence then speaks for all.
 void Engine::Impl::judge_lan(Instant now, uint32_t slot, Reason reason, Effects& effects) {
   const LanIndex lan = lan_of(slot);
   const Instant at = attention(now);
   Lan& judged = lans_[lan.value];
-  if (judged.down || (!lan_is_wholly_silent(lan, at) && !lan_is_silent(lan, at))) return;
+  if (judged.down) return;
+  if (!lan_is_wholly_silent(lan, at) && !(may_look_at_all(now) && lan_is_silent(lan, at))) return;
   judged.detect = silence(paths_[slot], at).value_or(Duration());
   judged.missed = missed_packets(paths_[slot], at);
   lan_down(now, lan, reason, effects);

@@ -65,6 +65,7 @@ struct Counters {
   uint64_t route_ops = 0, route_errors = 0, route_repairs = 0, resyncs = 0;
   uint64_t stalls = 0, receive_drops = 0, sends_deferred = 0, events_lost = 0;
   Duration late_max, late_total;  // of the thread's wake-ups that were late enough to void a round
+  uint64_t looks_at_all = 0;      // times that all peers were looked through to judge one LAN
   std::array<uint64_t, kDrops> drops{};
   std::array<uint64_t, kDecodeErrors> decode_errors{};
 };

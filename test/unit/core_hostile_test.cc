@@ -218,5 +218,41 @@ TEST_CASE("strangers who never proved themselves keep nobody out of the table fo
   CHECK(rig.path(3, 0).state == PathState::kUp);
 }
 
+void settle_slowly(Rig& rig, uint64_t peers) {
+  rig.config.interval = Duration::ms(100);
+  for (uint64_t id = 2; id < 2 + peers; id++) {
+    rig.add_peer(id);
+    rig.peers.back().interval = Duration::ms(100);
+  }
+  rig.begin();
+  rig.run(Duration::seconds(8));
+  REQUIRE(rig.all_up());
+}
+
+TEST_CASE("half of a large cluster dies at once, and not each of them makes us look at all") {
+  Rig rig(2, 4096);
+  rig.quiet = true;
+  settle_slowly(rig, 4000);
+  for (size_t i = 0; i < 2000; i++) rig.peers[i].speaks[0] = rig.peers[i].speaks[1] = false;
+  const uint64_t looks = rig.engine->counters().looks_at_all;
+  rig.run(Duration::ms(500));
+  CHECK(rig.path(2, 0).state == PathState::kDown);
+  CHECK(rig.path(2, 1).state == PathState::kDown);
+  CHECK(rig.engine->counters().looks_at_all - looks <= 20);
+}
+
+// A hundred is no crowd: a trunk that takes two thirds of them away is told as one event, though
+// the others are as lively as ever.
+TEST_CASE("among a hundred peers every look is affordable") {
+  Rig rig(2, 128);
+  settle_slowly(rig, 100);
+  for (size_t i = 0; i < 30; i++) rig.peers[i].speaks[0] = rig.peers[i].speaks[1] = false;
+  rig.run(Duration::ms(500));
+  CHECK(rig.engine->counters().looks_at_all >= 60);
+  for (size_t i = 30; i < 80; i++) rig.peers[i].speaks[0] = false;
+  rig.run(Duration::ms(500));
+  CHECK(rig.count(EventKind::kLanDown) == 1);
+}
+
 }  // namespace
 }  // namespace faild
