@@ -33,6 +33,7 @@ void Engine::Impl::on_route_result(Instant now, const RouteResult& result, Effec
 void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effects& effects) {
   if (outcome.error != 0) {
     counters_.route_errors++;
+    if (outcome.repeated) return;  // a thousand refusals a second would tell nothing new
     Event event = make_event(EventKind::kRouteFailed, now);
     event.error = outcome.error;
     event.destination = outcome.key.destination;

@@ -34,8 +34,14 @@ bool may_leave(const Path& path, Instant now) {
 std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,
                                         Family family) {
   std::optional<IpAddress> link_local, other_family;
+  // An interface that speaks IPv6 has an address of it at least for the link. For the others the
+  // kernel refuses such a next hop, at each try anew.
+  const bool speaks_v6 =
+      std::any_of(ours.addresses.begin(), ours.addresses.end(),
+                  [](const Prefix& own) { return own.address.family == Family::kIpv6; });
   for (const Prefix& prefix : there.addresses) {
     const IpAddress& ip = prefix.address;
+    if (ip.family == Family::kIpv6 && !speaks_v6) continue;
     if (ip.family == family && !ip.is_link_local() && is_routable(ours, ip)) return ip;
     if (ip.family == family && ip.is_link_local() && !link_local) link_local = ip;
     if (ip.family == Family::kIpv6 && family == Family::kIpv4 &&

@@ -211,7 +211,8 @@ std::optional<RouteOutcome> RouteStore::on_result(Instant now, const RouteResult
   const bool reached =
       result.error == 0 ||
       (removal ? result.error == ESRCH || result.error == ENOENT : result.error == EEXIST);
-  RouteOutcome outcome{e.key, removal, reached ? 0 : result.error, e.tag, e.announce};
+  RouteOutcome outcome{e.key, removal, reached ? 0 : result.error, e.refused, e.tag, e.announce};
+  e.refused = !reached;
   if (reached) {
     e.installed = done.target;
     e.failed = false;

@@ -34,6 +34,7 @@ struct RouteOutcome {
   RouteKey key;
   bool removed = false;   // the entry is gone; otherwise it is in force
   int error = 0;          // errno of a refusal
+  bool repeated = false;  // the place was refused before, and nothing has succeeded there since
   uint32_t tag = 0;       // as given to want(): the path slot or kNoTag
   bool announce = false;  // the planner asked to be told
 };
@@ -128,6 +129,7 @@ class RouteStore {
     uint32_t next = kNone;  // in its phase's queue, or in the free list
     bool live = false;      // the place is in use
     bool queued = false, in_flight = false, announce = false, seen = false, failed = false;
+    bool refused = false;  // by the last answer
     RoutePhase phase = RoutePhase::kTidy;
   };
   struct Outstanding {

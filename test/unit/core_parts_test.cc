@@ -193,6 +193,10 @@ TEST_CASE("gateways, sources and what may be routed") {
   CHECK(choose_gateway(there, ours, Family::kIpv4) == parse_ip("fe80::2"));
   REQUIRE(there.addresses.push(*parse_prefix("10.2.0.2/16")));
   CHECK(choose_gateway(there, ours, Family::kIpv4) == parse_ip("10.2.0.2"));
+  LanConfig v4_only;  // IPv6 is disabled on that interface
+  REQUIRE(v4_only.addresses.push(*parse_prefix("172.16.0.1/24")));
+  CHECK_FALSE(choose_gateway(there, v4_only, Family::kIpv6).has_value());
+  CHECK_FALSE(choose_gateway(there, v4_only, Family::kIpv4).has_value());
   CHECK(choose_source(ours, *parse_ip("10.2.0.9")) == *parse_ip("10.2.0.1"));
   CHECK(choose_source(ours, *parse_ip("fd00:2::9")) == *parse_ip("fd00:2::1"));
   CHECK(is_routable(ours, *parse_ip("10.2.0.9")));

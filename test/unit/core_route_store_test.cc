@@ -103,11 +103,17 @@ TEST_CASE("an entry that is replaced in flight is put right after the answer, an
 TEST_CASE("a refused operation is reported and tried again after a second") {
   Ledger ledger;
   ledger.want(1, 1);
-  const auto ops = ledger.emit();
-  CHECK(ledger.store.on_result(kNow, {ops[0].id, 101})->error == 101);
-  CHECK(ledger.emit().empty());
-  REQUIRE(ledger.store.retry_at());
-  ledger.store.retry(*ledger.store.retry_at());
+  const auto refuse = [&] {
+    const auto ops = ledger.emit();
+    const auto outcome = ledger.store.on_result(kNow, {ops[0].id, 101});
+    CHECK(outcome->error == 101);
+    CHECK(ledger.emit().empty());
+    REQUIRE(ledger.store.retry_at());
+    ledger.store.retry(*ledger.store.retry_at());
+    return outcome->repeated;
+  };
+  CHECK_FALSE(refuse());
+  CHECK(refuse());  // told once, however often it is tried
   CHECK(ledger.settle() == 1);
   CHECK(ledger.store.installed(key(1)) == target(1));
 }
