@@ -40,6 +40,8 @@ class Resync {
   [[nodiscard]] bool request();
   [[nodiscard]] Piece read_piece();
   [[nodiscard]] Piece read_all();
+  [[nodiscard]] Piece next_stage(int error);
+  void take(const KernelEntry& entry);
 
   NetlinkSocket socket_;
   std::pmr::vector<KernelEntry> entries_;  // reserved

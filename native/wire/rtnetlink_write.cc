@@ -215,11 +215,15 @@ size_t write_dump(uint16_t type, const Body& body, uint32_t sequence, std::span<
 
 // With strict checking (NETLINK_GET_STRICT_CHK) the kernel filters by protocol itself; without it
 // the decoder does.
-size_t write_route_dump(Family family, uint32_t sequence, std::span<uint8_t> out) {
+size_t write_route_dump(Family family, uint32_t sequence, std::optional<uint32_t> table,
+                        std::span<uint8_t> out) {
   rtmsg body{};
   body.rtm_family = kernel_family(family);
   body.rtm_protocol = kRouteProtocol;
-  return write_dump(RTM_GETROUTE, body, sequence, out);
+  Message message(out, RTM_GETROUTE, NLM_F_DUMP, sequence);
+  message.append(body);
+  if (table) message.attribute_u32(RTA_TABLE, *table);
+  return message.finish();
 }
 
 size_t write_rule_dump(Family family, uint32_t sequence, std::span<uint8_t> out) {
@@ -238,12 +242,13 @@ size_t encode_route_op(const RouteOp& op, std::span<uint8_t> out) {
   return write_route(op, out);
 }
 
-size_t encode_dump(DumpKind kind, uint32_t sequence, std::span<uint8_t> out) {
+size_t encode_dump(DumpKind kind, uint32_t sequence, std::span<uint8_t> out,
+                   std::optional<uint32_t> table) {
   FAILD_CHECK(out.size() >= kMaxRouteMessageBytes);
   out = out.first(kMaxRouteMessageBytes);
   switch (kind) {
-    case DumpKind::kRoutesV4: return write_route_dump(Family::kIpv4, sequence, out);
-    case DumpKind::kRoutesV6: return write_route_dump(Family::kIpv6, sequence, out);
+    case DumpKind::kRoutesV4: return write_route_dump(Family::kIpv4, sequence, table, out);
+    case DumpKind::kRoutesV6: return write_route_dump(Family::kIpv6, sequence, table, out);
     case DumpKind::kRulesV4: return write_rule_dump(Family::kIpv4, sequence, out);
     case DumpKind::kRulesV6: return write_rule_dump(Family::kIpv6, sequence, out);
     case DumpKind::kLinks: return write_dump(RTM_GETLINK, ifinfomsg{}, sequence, out);

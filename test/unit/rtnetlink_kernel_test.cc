@@ -49,9 +49,10 @@ class Kernel {
     send_bytes(out, encode_route_op(op, out));
     return collect().back();
   }
-  [[nodiscard]] std::vector<NetlinkNotice> dump(DumpKind kind) {
+  [[nodiscard]] std::vector<NetlinkNotice> dump(DumpKind kind,
+                                                std::optional<uint32_t> table = std::nullopt) {
     std::vector<uint8_t> out(kMaxRouteMessageBytes);
-    send_bytes(out, encode_dump(kind, 99, out));
+    send_bytes(out, encode_dump(kind, 99, out, table));
     return collect();
   }
 
@@ -154,6 +155,26 @@ void check_routes(Kernel& kernel, uint32_t a, uint32_t b) {
   CHECK(kernel.carry_out(op).error == 0);
   CHECK(find(kernel.dump(DumpKind::kRoutesV4), op.key)->target == op.target);
   CHECK(kernel.dump(DumpKind::kRoutesV4).size() == 2);  // it, and the end
+}
+
+// A table that is named is all that the kernel walks through.
+void check_tables(Kernel& kernel, uint32_t b) {
+  RouteOp standby = route(11, "10.0.1.4/32", "10.0.2.4", "10.0.1.1", b, 0);
+  standby.key.table = standby_table({0});
+  RouteOp standby_v6 = route(12, "2001:db8:1::4/128", "2001:db8:2::4", nullptr, b, 0);
+  standby_v6.key.table = standby_table({0});
+  RouteOp exception_v6 = route(13, "2001:db8:1::5/128", "2001:db8:2::5", nullptr, b, 0);
+  for (const RouteOp& op : {standby, standby_v6, exception_v6}) {
+    CHECK(kernel.carry_out(op).error == 0);
+  }
+  for (const DumpKind kind : {DumpKind::kRoutesV4, DumpKind::kRoutesV6}) {
+    const bool v4 = kind == DumpKind::kRoutesV4;
+    const auto found = kernel.dump(kind, standby_table({0}));
+    CHECK(found.size() == 2);  // its only entry, and the end
+    CHECK(find(found, v4 ? standby.key : standby_v6.key) != nullptr);
+    CHECK(kernel.dump(kind, kExceptionsTable).size() == 2);
+    CHECK(kernel.dump(kind, standby_table({7})).back().error == ENOENT);
+  }
 }
 
 void check_rules(Kernel& kernel) {
@@ -265,6 +286,7 @@ TEST_CASE("in the namespace: the kernel takes what we write and tells it back" *
   REQUIRE(b != 0);
   check_refusal(kernel);
   check_routes(kernel, a, b);
+  check_tables(kernel, b);
   check_rules(kernel);
   check_neighbours(kernel, b);
   check_interfaces(kernel, a);
