@@ -370,6 +370,9 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   Lan& lan = lans_[index.value];
   const bool moved = lan.mode != LanMode::kReady;
   if (moved) want_lan_rules(index, false, RoutePhase::kReturn, false);
+  if (interface.ifindex != lan.config.ifindex) {
+    store_.follow_interface(lan.config.ifindex, interface.ifindex);
+  }
   const auto name = lan.config.name;
   lan.config = interface;
   lan.config.name = name;

@@ -279,6 +279,17 @@ bool RouteStore::on_removed(Instant now, const RouteKey& key) {
   return true;
 }
 
+void RouteStore::follow_interface(uint32_t from, uint32_t to) {
+  for (uint32_t i = 0; i < used_; i++) {
+    Entry& e = entries_[i];
+    if (!e.live || !e.desired || e.tag != kNoTag || e.key.kind != RouteKey::Kind::kRoute) continue;
+    for (uint32_t* index : {&e.desired->out_ifindex, &e.desired->also_direct_ifindex}) {
+      if (*index == from) *index = to;
+    }
+    if (!agrees(e)) enqueue(i);
+  }
+}
+
 void RouteStore::resync_begin() {
   for (size_t i = 0; i < used_; i++) entries_[i].seen = false;
 }

@@ -109,6 +109,10 @@ class RouteStore {
     }
   }
 
+  // An interface has another index now: nobody's entries, which no planner will decide again,
+  // follow.
+  void follow_interface(uint32_t from, uint32_t to);
+
   // Nothing waits, nothing is under way.
   [[nodiscard]] bool settled() const { return queued_ == 0 && outstanding_count_ == 0; }
   // Work is waiting that emit() could hand out at once.

@@ -94,6 +94,26 @@ TEST_CASE("an interface that gets another prefix finds its peers there anew") {
   CHECK(entries_for(rig, "172.16.0.2/32") == 1);
 }
 
+TEST_CASE(
+    "a failover that was adopted and not yet claimed follows its interface to another index") {
+  Rig rig(2);
+  KernelEntry entry;
+  entry.key = {RouteKey::Kind::kRoute, kExceptionsTable, *parse_prefix("10.1.0.2/32")};
+  entry.target.out_ifindex = 11;
+  entry.target.gateway = rig::ip("10.2.0.2");
+  entry.priority = 1005;
+  rig.kernel.push_back(entry);
+  rig.begin();
+  LanConfig lan = rig.config.lans[1];
+  lan.ifindex = 77;
+  rig.kernel.clear();  // with the device went its routes
+  rig.engine->on_interface(rig.now, LanIndex{1}, lan, *rig.effects);
+  rig.finish();
+  rig.resync();
+  REQUIRE(rig.entry(kExceptionsTable, "10.1.0.2/32") != nullptr);
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32")->target.out_ifindex == 77);
+}
+
 TEST_CASE("a dead host keeps no LAN from being ready for its next failure") {
   Rig rig(2);
   settle(rig, 2);
