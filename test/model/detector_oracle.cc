@@ -7,6 +7,8 @@ namespace faild::model {
 // --- durations, from the comments of core/path.h
 
 namespace {
+constexpr uint32_t kLargestGap = 100000;  // beyond it the sequence has jumped
+
 Duration slack(Duration interval) {
   return std::min(Duration::us(100), interval / 4) + std::min(interval / 20, Duration::ms(5));
 }
@@ -18,19 +20,25 @@ Duration DetectorOracle::detection(Duration interval) const {
 Duration DetectorOracle::overdue(Duration interval) const {
   return interval * std::max(1U, config_.fail_after - 1) + slack(interval);
 }
-Duration DetectorOracle::shortest() const {
-  Duration it = config_.interval;
-  for (const Happening& h : history_) {
-    if (h.kind == Kind::kPacket) it = std::min(it, h.interval);
+// Ours, and those of paths while they are up.
+std::vector<Duration> DetectorOracle::paces() const {
+  std::vector<Duration> them{config_.interval};
+  for (size_t i = 0; i < all(); i++) {
+    const Happening& h = history_[i];
+    const Where path{h.peer, h.lan};
+    const bool rises = h.kind == Kind::kVerdict && h.state == PathState::kUp;
+    const bool speaks = h.kind == Kind::kPacket && state(path, i) == PathState::kUp;
+    if (rises || speaks) them.push_back(interval(path, i + 1));
   }
-  return it;
+  return them;
+}
+Duration DetectorOracle::shortest() const {
+  const auto them = paces();
+  return *std::min_element(them.begin(), them.end());
 }
 Duration DetectorOracle::longest() const {
-  Duration it = config_.interval;
-  for (const Happening& h : history_) {
-    if (h.kind == Kind::kPacket) it = std::max(it, h.interval);
-  }
-  return it;
+  const auto them = paces();
+  return *std::max_element(them.begin(), them.end());
 }
 
 // --- packets
@@ -58,6 +66,19 @@ bool DetectorOracle::met(size_t peer) const { return birth(peer) != nullptr; }
 bool DetectorOracle::has_left(size_t peer) const {
   for (const Happening* h = birth(peer); h != history_.data() + all(); h++) {
     if (h->kind == Kind::kPacket && h->peer == peer && h->type == MessageType::kBye) return true;
+  }
+  return false;
+}
+
+// A newer incarnation, or one that speaks on for a second after its goodbye. (An older one counts
+// after ten seconds of absence; here no packet is late by so much.)
+bool DetectorOracle::is_another_run(size_t peer, Instant arrived, const Heartbeat& beat) const {
+  if (beat.incarnation != birth(peer)->incarnation || beat.type == MessageType::kBye) {
+    return beat.incarnation > birth(peer)->incarnation;
+  }
+  for (const Happening* h = birth(peer); h != history_.data() + all(); h++) {
+    const bool left = h->kind == Kind::kPacket && h->peer == peer && h->type == MessageType::kBye;
+    if (left) return arrived - h->arrived >= Duration::seconds(1);
   }
   return false;
 }
@@ -95,7 +116,10 @@ bool DetectorOracle::was_asked(Where path, const Heartbeat& beat) const {
 bool DetectorOracle::counts(Where path, const Heartbeat& beat) const {
   if (beat.type == MessageType::kBye) return false;
   const Happening* last = last_of_series(path, beat.type, beat.solicit);
-  if (beat.type == MessageType::kInq) return !last || comes_after(beat.sequence, last->sequence);
+  if (beat.type == MessageType::kInq) {
+    const bool silent = !hearing(path, all()) && run(path, all()) == 0;
+    return !last || silent || comes_after(beat.sequence, last->sequence);
+  }
   if (beat.to != config_.host || beat.to_incarnation != config_.incarnation) return false;
   if (!was_asked(path, beat)) return false;
   return beat.solicit || !last || comes_after(beat.echo_sequence, last->sequence);
@@ -107,7 +131,8 @@ void DetectorOracle::packet(Instant now, Instant arrived, size_t peer, size_t la
   const bool first = !met(peer);
   if (first && beat.type == MessageType::kBye) return;
   if (!first && beat.incarnation < birth(peer)->incarnation) return;
-  if (!first && beat.incarnation > birth(peer)->incarnation) {
+  if (!first && is_another_run(peer, arrived, beat)) {
+    if (now - birth(peer)->now < Duration::ms(100)) return;  // faster than any host can
     restart(now, peer, away);
     history_.back().incarnation = beat.incarnation;
   } else if (!first && has_left(peer)) {
@@ -126,6 +151,7 @@ void DetectorOracle::packet(Instant now, Instant arrived, size_t peer, size_t la
   const uint32_t gap = last && !beat.solicit ? sequence - last->sequence - 1 : 0;
   Happening& h = record(Kind::kPacket, path, now);
   h.at = arrived - shift_;
+  h.arrived = arrived;
   h.type = beat.type;
   h.solicit = beat.solicit;
   h.hears_us = beat.hears_you;
@@ -407,7 +433,7 @@ Opinion DetectorOracle::opinion(Instant now, size_t peer, size_t lan) const {
     }
     if (h.kind != Kind::kPacket || !h.counts) continue;
     it.received++;
-    it.lost += h.gap;
+    if (h.gap <= kLargestGap) it.lost += h.gap;
   }
   it.good = run(path, all());
   const auto heard = heard_at(path);

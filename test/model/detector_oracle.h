@@ -40,6 +40,7 @@ struct Happening {
   MessageType type{};
   bool requestor = false, solicit = false, hears_us = false, misses_us = false, partial = false;
   Incarnation incarnation;
+  Instant arrived;        // real time
   uint32_t sequence = 0;  // or the sequence that an ACK echoes
   Duration interval;      // between the packets that it lets us expect
   bool counts = false;    // it is evidence: neither late nor repeated, and no goodbye
@@ -101,6 +102,7 @@ class DetectorOracle {
   [[nodiscard]] const Happening* birth(size_t peer) const;
   [[nodiscard]] bool has_left(size_t peer) const;
   [[nodiscard]] const Happening* last_of_series(Where path, MessageType type, bool solicit) const;
+  [[nodiscard]] bool is_another_run(size_t peer, Instant arrived, const Heartbeat& beat) const;
   [[nodiscard]] bool counts(Where path, const Heartbeat& beat) const;
   [[nodiscard]] bool was_asked(Where path, const Heartbeat& beat) const;
 
@@ -119,6 +121,7 @@ class DetectorOracle {
   [[nodiscard]] PathState state(Where path) const { return state(path, all()); }
   [[nodiscard]] Duration detection(Duration interval) const;
   [[nodiscard]] Duration overdue(Duration interval) const;
+  [[nodiscard]] std::vector<Duration> paces() const;
   [[nodiscard]] Duration shortest() const;
   [[nodiscard]] Duration longest() const;
   [[nodiscard]] std::optional<Instant> heard_at(Where path) const;
