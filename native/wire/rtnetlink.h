@@ -20,7 +20,8 @@ namespace faild {
 inline constexpr size_t kMaxRouteMessageBytes = 256;  // one encoded RouteOp
 
 // Writes one request (NLM_F_REQUEST | NLM_F_ACK, replace for routes, exclusive for rules) with
-// sequence `op.id`; returns the bytes used. `out` must hold kMaxRouteMessageBytes (checked).
+// sequence `op.id`; returns the bytes used. `out` must hold kMaxRouteMessageBytes (checked). The
+// removal of a neighbour is two requests of that sequence: its first answer is the one that counts.
 [[nodiscard]] size_t encode_route_op(const RouteOp& op, std::span<uint8_t> out);
 
 // Dump requests for one family. Routes: only ours (protocol and table are filtered again when

@@ -189,21 +189,39 @@ size_t write_rule(const RouteOp& op, std::span<uint8_t> out) {
   return message.finish();
 }
 
-size_t write_neighbour(const RouteOp& op, std::span<uint8_t> out) {
-  const bool removal = op.neighbour_mac == MacAddress{};
-  const uint16_t flags = removal ? NLM_F_ACK : NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-  Message message(out, removal ? RTM_DELNEIGH : RTM_NEWNEIGH, flags, op.id);
+ndmsg neighbour_of(const RouteOp& op) {
   ndmsg neighbour{};
   neighbour.ndm_family = kernel_family(op.neighbour.family);
   neighbour.ndm_ifindex = static_cast<int>(op.neighbour_ifindex);
+  return neighbour;
+}
+
+size_t write_neighbour(const RouteOp& op, std::span<uint8_t> out) {
+  Message message(out, RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, op.id);
+  ndmsg neighbour = neighbour_of(op);
   neighbour.ndm_state = NUD_REACHABLE;
   neighbour.ndm_flags = NTF_EXT_LEARNED;  // ours to keep: garbage collection leaves it alone
   message.append(neighbour);
   message.attribute_ip(NDA_DST, op.neighbour);
-  if (removal) return message.finish();
   message.attribute(NDA_LLADDR, op.neighbour_mac.bytes.data(), op.neighbour_mac.bytes.size());
   message.attribute_u8(NDA_PROTOCOL, kRouteProtocol);
   return message.finish();
+}
+
+// First the entry becomes the kernel's own, then it goes. RTM_DELNEIGH alone marks it failed and
+// only then takes it out, unless somebody holds it (net/core/neighbour.c, neigh_delete): a packet
+// sent in between starts a resolution, and the entry lives on with our protocol (650 of 5,000
+// removals under a flood, kernel 6.18). The first message is answered only when it fails.
+size_t release_neighbour(const RouteOp& op, std::span<uint8_t> out) {
+  Message release(out, RTM_NEWNEIGH, NLM_F_REPLACE, op.id);
+  release.append(neighbour_of(op));  // NUD_NONE: known to nobody, whatever it was before
+  release.attribute_ip(NDA_DST, op.neighbour);
+  release.attribute_u8(NDA_PROTOCOL, RTPROT_KERNEL);
+  const size_t size = release.finish();
+  Message removal(out.subspan(size), RTM_DELNEIGH, NLM_F_ACK, op.id);
+  removal.append(neighbour_of(op));
+  removal.attribute_ip(NDA_DST, op.neighbour);
+  return size + removal.finish();
 }
 
 template <typename Body>
@@ -237,7 +255,10 @@ size_t write_rule_dump(Family family, uint32_t sequence, std::span<uint8_t> out)
 size_t encode_route_op(const RouteOp& op, std::span<uint8_t> out) {
   FAILD_CHECK(out.size() >= kMaxRouteMessageBytes);
   out = out.first(kMaxRouteMessageBytes);
-  if (op.kind == RouteOp::Kind::kNeighbour) return write_neighbour(op, out);
+  if (op.kind == RouteOp::Kind::kNeighbour) {
+    const bool removal = op.neighbour_mac == MacAddress{};
+    return removal ? release_neighbour(op, out) : write_neighbour(op, out);
+  }
   if (op.key.kind == RouteKey::Kind::kRule) return write_rule(op, out);
   return write_route(op, out);
 }
