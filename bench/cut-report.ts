@@ -91,12 +91,13 @@ export function cutNotes(
   nameOf = (index: number) => `cut ${index + 1}`,
 ): string[] {
   const ends = cuts.flatMap((cut) => Object.values(cut.ends));
-  const stuck = ends.filter((end) => end.cutToMovedUs === null).length;
+  const before = ends.filter((end) => end.awayBefore).length;
+  const stuck = ends.filter((end) => end.cutToMovedUs === null && !end.awayBefore).length;
   const away = ends.filter((end) => end.healToReturnedUs === null).length;
   const stalls = cuts.flatMap((cut) => (cut.stallUs === null ? [] : [cut.stallUs / 1000]));
   const longest = stalls.length === 0 ? '' : ` (longest ${Math.max(...stalls).toFixed(1)} ms)`;
   return [
-    `Of ${ends.length} ends ${stuck} never failed over, ${away} never switched back.`,
+    `Of ${ends.length} ends ${stuck} never failed over, ${away} never switched back, ${before} were away before the cut.`,
     ...strayNotes(cuts, nameOf),
     `Cuts during which the machine itself stalled for more than 0.5 ms: ${stalls.length}${longest}.`,
     widthNote(cuts),

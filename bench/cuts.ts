@@ -36,6 +36,8 @@ export interface SeriesOrder {
 export interface End {
   cutToMovedUs: number | null;
   healToReturnedUs: number | null;
+  /** A false verdict before the cut had moved its traffic already. */
+  awayBefore: boolean;
   /** Moves beside these two. */
   otherMoves: number;
   /** When the kernel told the host that a carrier was lost. */
@@ -92,13 +94,20 @@ export async function cutSeries(lab: BenchLab, order: SeriesOrder): Promise<CutR
       holdUs: order.holdUs,
       settleUs: order.settleUs,
     });
-    results.push({ ...judge(trial, await lab.agent.report()), cpuPercent: cpu() });
+    results.push({ ...judge(trial, await lab.agent.report(), lab.homes), cpuPercent: cpu() });
   }
   return results;
 }
 
-export function judge(trial: Trial, report: AgentReport): CutResult {
-  const judged = mapValues(report.watches, (watched, end) => judgeEnd(trial, watched, end));
+/** `homes`: the interface of each end's traffic while all is well, where it was not there at first. */
+export function judge(
+  trial: Trial,
+  report: AgentReport,
+  homes: Record<string, number> = {},
+): CutResult {
+  const judged = mapValues(report.watches, (watched, end) =>
+    judgeEnd(trial, watched, end, homes[end]),
+  );
   const ends = mapValues(judged, ({ end }) => end);
   const moved = Object.values(ends).map((end) => end.cutToMovedUs);
   const cutUs = trial.cutUs[0];
@@ -116,8 +125,12 @@ export function judge(trial: Trial, report: AgentReport): CutResult {
   };
 }
 
-function judgeEnd(trial: Trial, { moves, carriers }: Watched, name: string) {
-  const home = moves[0]?.interface;
+function judgeEnd(
+  trial: Trial,
+  { moves, carriers }: Watched,
+  name: string,
+  home = moves[0]?.interface,
+) {
   const [cutUs, healUs] = [trial.cutUs[0], trial.healUs[0]];
   // The first row is where it stood at the start.
   const later = moves.slice(1);
@@ -133,6 +146,7 @@ function judgeEnd(trial: Trial, { moves, carriers }: Watched, name: string) {
   const end: End = {
     cutToMovedUs: away && away.atUs < healUs ? away.atUs - cutUs : null,
     healToReturnedUs: back ? back.atUs - healUs : null,
+    awayBefore: moves.findLast((move) => move.atUs < cutUs)?.interface !== home,
     otherMoves: others.length,
     cutToCarrierUs: lost ? lost.atUs - cutUs : null,
   };

@@ -29,11 +29,18 @@ const kBulkPort = 5003;
 const kAskEveryUs = 500;
 const kBulkBytesPerSecond = 50_000_000;
 
-// A switch runs no firewall. Where the kernel would lead bridged frames through iptables' hooks,
-// their cost (a fifth of a daemon's CPU at 1 ms, measured) would be counted as the sender's.
+// A switch runs no firewall and takes no broadcast for itself. Where the kernel would lead bridged
+// frames through iptables' hooks, and their copies through an IP stack that no switch has, the cost
+// (a fifth, and FIXME of a daemon's CPU at 1 ms, measured) would be counted as the sender's.
 export const kPlainSwitch = [
   'for hook in /proc/sys/net/bridge/bridge-nf-call-*; do ! test -e $hook || echo 0 > $hook; done',
+  'nft add table netdev switch',
+  'for lan in $(ip -o link show type bridge | sed "s/^[0-9]*: //; s/:.*//"); do',
+  'nft add chain netdev switch $lan "{ type filter hook ingress device $lan priority 0; policy drop; }"',
+  'done',
 ];
+/** With a cutter of its own the bench needs none of the test lab's rules in the frames' way. */
+const kNoRules = ['nft delete table bridge faild-lab'];
 
 export interface CutTarget {
   lan: LanLetter;
@@ -64,9 +71,18 @@ export class BenchLab {
 
   static async create(hosts = 2): Promise<BenchLab> {
     const topology = await Topology.create({ hosts, lans: 2 }, kPrefix);
-    await script(kSwitches, kPlainSwitch);
-    const agent = await Agent.start();
-    return new BenchLab(topology, agent, await chooseCutter(topology, agent));
+    let agent: Agent | undefined;
+    try {
+      await script(kSwitches, kPlainSwitch);
+      agent = await Agent.start();
+      const cutter = await chooseCutter(topology, agent);
+      if (cutter === 'bpf') await script(kSwitches, kNoRules);
+      return new BenchLab(topology, agent, cutter);
+    } catch (error) {
+      await agent?.stop();
+      await topology.destroy();
+      throw error;
+    }
   }
 
   /** Watches where a host sends for another one's address on LAN A. */

@@ -29,16 +29,28 @@ import { judgeSmoke } from './smoke.js';
 /** How long a failed scenario may take to notice that everything of it has ended. */
 const kGraceMs = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    smoke: { type: 'boolean', default: false },
-    page: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    results: { type: 'string' },
-    docs: { type: 'string' },
-  },
-});
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        smoke: { type: 'boolean', default: false },
+        page: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        results: { type: 'string' },
+        docs: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    process.stderr.write(
+      `bench: ${(error as Error).message}; accepted: --quick, --smoke, --page, --only NAME,NAME, ` +
+        '--results DIRECTORY, --docs DIRECTORY\n',
+    );
+    return process.exit(2);
+  }
+}
+
+const values = readArguments();
 
 const short = values.quick || values.smoke;
 const scale: Scale = {

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { netnsPath, nowUs, script } from '../../test/lab/shell.js';
 import { type Host, Topology } from '../../test/lab/topology.js';
-import { Agent, type AgentReport, type Watched } from '../agent.js';
+import { Agent } from '../agent.js';
 import { kPlainSwitch, kStallPeriodUs } from '../lab.js';
 import { countMoves, occupy, type Quiet } from '../scenarios/quiet.js';
 import type { Contender } from './contender.js';
@@ -79,17 +79,7 @@ async function observe(agent: Agent, places: Place[], seconds: number): Promise<
   for (const { pair, names } of places) pair.seen(first, names);
   await sleep(seconds * 1000);
   const report = await agent.report();
-  return places.map(({ pair, names }) => countMoves(departures(pair.seen(report, names)), seconds));
-}
-
-/** The moves away from where traffic went at the start: each return belongs to one of them. */
-function departures(report: AgentReport): AgentReport {
-  const away = ({ moves }: Watched) =>
-    moves.filter((move, i) => i === 0 || move.interface !== moves[0]?.interface);
-  const entries = Object.entries(report.watches).map(
-    ([name, watched]) => [name, { ...watched, moves: away(watched) }] as const,
-  );
-  return { ...report, watches: Object.fromEntries(entries) };
+  return places.map(({ pair, names }) => countMoves(pair.seen(report, names), seconds));
 }
 
 async function underLoad(agent: Agent, places: Place[], seconds: number): Promise<Quiet[]> {

@@ -40,6 +40,16 @@ t.test('an end that never moved', async (t) => {
   t.match(ends.host1, { cutToMovedUs: null, healToReturnedUs: null, otherMoves: 0 });
 });
 
+t.test('an end that a false verdict had moved before the cut is not one that never moved', (t) => {
+  const watches = { host1: moves([500, kOther], [215_000, kHome]) };
+  t.match(judge(trial, report({ watches })).ends.host1, { cutToMovedUs: null, awayBefore: true });
+  const before = { ...moves([215_000, kHome]), moves: [{ atUs: 0, interface: kOther }] };
+  const away = report({ watches: { host1: before } });
+  t.match(judge(trial, away, { host1: kHome }).ends.host1, { awayBefore: true });
+  t.match(judge(trial, report({})).ends.host1, { awayBefore: false });
+  t.end();
+});
+
 t.test('a move that nothing called for is named, with the stall that it coincides with', (t) => {
   const watches = {
     host1: moves(
