@@ -5,6 +5,7 @@
 //
 // The last line is `N passed, N failed`; the exit status is 1 when anything failed.
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { attempt, root, say } from './run.mjs';
 import { setup } from './setup.mjs';
@@ -49,7 +50,8 @@ function runNative() {
   const where = ['--out', 'build/native', '--config', 'RelWithDebInfo'];
   const built = attempt(process.execPath, [cmakeJs, 'compile', ...where]);
   if (!built.ok) return judge({ passed: 0, failed: 0 }, built);
-  const tested = attempt('ctest', ['--test-dir', 'build/native', '--verbose']);
+  const parallel = ['--parallel', String(availableParallelism())];
+  const tested = attempt('ctest', ['--test-dir', 'build/native', ...parallel, '--verbose']);
   return judge(readDoctest(tested.output), tested);
 }
 

@@ -51,6 +51,15 @@ Bytes encoded(const RouteOp& op) {
   return out;
 }
 
+// The first message of a vector alone: a neighbour's removal has two.
+Bytes first_message(const test::Vector& v) {
+  Bytes bytes = v.bytes();
+  nlmsghdr header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  bytes.resize(header.nlmsg_len);
+  return bytes;
+}
+
 // The only notice in `bytes`.
 NetlinkNotice read_one(const Bytes& bytes) {
   std::span<const uint8_t> rest(bytes);
@@ -222,8 +231,9 @@ TEST_CASE("messages cut or damaged anywhere are read within their bytes") {
   Random random(2);
   for (const auto& v : test::read_vectors("rtnetlink.txt")) {
     const Bytes whole = v.bytes();
-    for (size_t size = 0; size < whole.size(); size++) {
-      Bytes cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+    const Bytes one = first_message(v);
+    for (size_t size = 0; size < one.size(); size++) {
+      Bytes cut(one.begin(), one.begin() + static_cast<ptrdiff_t>(size));
       std::span<const uint8_t> rest(cut);
       NetlinkNotice notice;
       REQUIRE(!next_notice(&rest, &notice));
