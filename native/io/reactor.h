@@ -100,7 +100,8 @@ class Reactor {
   bool heard_all_ = true;  // this round found every LAN's socket empty
   bool doorbell_rang_ = true, notices_wait_ = true, wake_wanted_ = false;
   bool cleaned_ = false;
-  uint64_t writes_ = 0;  // route operations so far
+  bool news_lost_ = false;  // the kernel's, and the socket has not been found empty since
+  uint64_t writes_ = 0;     // route operations so far
   // The kernel's answers to the last batch, of which the engine has not yet been told.
   std::array<RouteResult, kMaxRouteOpsPerStep> results_{};
   size_t results_count_ = 0;

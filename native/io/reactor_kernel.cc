@@ -69,12 +69,18 @@ void Reactor::read_notices() {
   notices_wait_ = false;
   for (; reads < kNoticeReadsPerRound; reads++) {
     const auto received = notices_.receive(buffer_);
-    if (received.error == ENOBUFS) {  // news was lost: look at everything again
-      refresh = true;
-      resync_.want();
-      continue;
+    if (received.error != 0) {
+      // News was lost: look at everything again. And once more when the socket is empty, for until
+      // then the kernel drops all further news without a word (netlink_overrun).
+      const bool lost = received.error == ENOBUFS;
+      if (lost || news_lost_) {
+        refresh = true;
+        resync_.want();
+      }
+      news_lost_ = lost;
+      if (lost) continue;
+      break;
     }
-    if (received.error != 0) break;
     std::span<const uint8_t> bytes = received.bytes;
     NetlinkNotice notice;
     while (next_notice(&bytes, &notice)) {
