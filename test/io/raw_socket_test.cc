@@ -203,18 +203,23 @@ TEST_CASE("arrivals lie in the past and follow each other") {
   CHECK(count == 100);
 }
 
+// The kernel may hand over the last frames only while we read; what it keeps back is less than a
+// thousand (net.core.netdev_max_backlog).
 TEST_CASE("what the kernel dropped is reported once") {
   Cable cable;
+  constexpr uint32_t kPlaces = 2048, kSent = 5000;
   const Frame frame = frame_of(inquiry());
-  for (int i = 0; i < 2500; i++) cable.send(frame);  // the ring has 2048 places
+  for (uint32_t i = 0; i < kSent; i++) cable.send(frame);
   PacketIn packet;
   uint32_t read = 0, dropped = 0;
   while (cable.socket->receive(read_clocks(), &packet)) read++;
   dropped = cable.socket->take_drops();
-  cable.receive_all();  // the news of a drop comes with a later packet
+  // The news of a drop comes with a later packet.
+  read += static_cast<uint32_t>(cable.receive_all().size() - 1);
   dropped += cable.socket->take_drops();
-  CHECK(read == 2048);
-  CHECK(dropped == 2500 - 2048);
+  CHECK(read >= kPlaces);
+  CHECK(dropped > 0);
+  CHECK(read + dropped == kSent);
   CHECK(cable.socket->take_drops() == 0);
 }
 
