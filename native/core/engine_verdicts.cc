@@ -49,6 +49,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
     path.verdict_at = now;
     path.detect = silence(path, attention(now)).value_or(Duration());
     path.missed = missed_packets(path, attention(now));
+    if (reason == Reason::kNotHeard) note_not_heard(path);
     counters_.verdicts_down++;
     if (reason != Reason::kNotHeard && config_.requestor) lan.urgent = true;
   } else if (state == PathState::kUp) {

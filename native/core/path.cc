@@ -83,11 +83,17 @@ void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecu
   // the count.
   const bool proven = path.good >= good_needed(path, rules) && !path.gray;
   if (path.state == PathState::kUnknown || proven) path.hearing = true;
+  if (proven) path.doubtful = false;
 }
 
 void note_silence(Path& path) {
   path.hearing = false;
   path.good = 0;
+}
+
+void note_not_heard(Path& path) {
+  path.good = 0;
+  path.doubtful = true;
 }
 
 void note_restart(Path& path) {
@@ -114,7 +120,7 @@ std::optional<Verdict> judge(const Path& path) {
       }
       return std::nullopt;
     case PathState::kDown:
-      if (both_ways) return Verdict{PathState::kUp, Reason::kRevalidated};
+      if (both_ways && !path.doubtful) return Verdict{PathState::kUp, Reason::kRevalidated};
       return std::nullopt;
     case PathState::kStopped: return std::nullopt;
   }

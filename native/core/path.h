@@ -52,7 +52,8 @@ struct Path {
 
   // The peer hears us.
   HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
-  bool acked = false;  // its current incarnation has ACKed ours, on this LAN
+  bool acked = false;     // its current incarnation has ACKed ours, on this LAN
+  bool doubtful = false;  // a not-heard verdict: whatever it says now, it has to prove itself
 
   // The solicited handshake.
   std::optional<Instant> solicit_at;         // when to ask (again)
@@ -134,6 +135,11 @@ void note_quality(Path& path, const DetectorRules& rules);
 void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecutive);
 // The path has been silent for its detection time, or its LAN is gone.
 void note_silence(Path& path);
+// The path has gone down because the peer does not hear us. We hear the peer, so that no silence
+// would hold it down: it has to bring `restore_after` good packets from here on, or a peer that
+// says this and that by turns would move its traffic to and fro with every packet. Who really did
+// not hear us needs as many itself before it says that it does, so both ends return together.
+void note_not_heard(Path& path);
 // The peer has restarted: what its former incarnation knew of us is void.
 void note_restart(Path& path);
 
@@ -144,7 +150,7 @@ void note_restart(Path& path);
 //   unknown  hearing, acked, heard by the peer                 up     handshake
 //   up       not hearing                                       down   silent, or lossy or slow
 //   up       the peer says that it does not hear us            down   not-heard
-//   down     hearing, acked, heard by the peer                 up     revalidated
+//   down     hearing, acked, heard by the peer, not doubtful   up     revalidated
 //   stopped  (only a new incarnation leaves it: note_restart's caller)
 //
 // unknown -> down happens only by the introduction (engine) and by adoption (planner): both name

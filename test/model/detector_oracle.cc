@@ -174,6 +174,9 @@ void DetectorOracle::sent(Instant now, size_t lan, std::optional<size_t> peer, u
 
 namespace {
 bool is_at(const Happening& h, size_t peer, size_t lan) { return h.peer == peer && h.lan == lan; }
+bool is_not_heard(const Happening& h) {
+  return h.kind == Happening::Kind::kVerdict && h.reason == Reason::kNotHeard;
+}
 // A regular packet, of those that a path is expected to bring at its interval.
 bool is_regular(const Happening& h) {
   return h.kind == Happening::Kind::kPacket && h.counts && !h.solicit;
@@ -218,13 +221,14 @@ HeardByPeer DetectorOracle::heard_by_peer(Where path, size_t end) const {
   return HeardByPeer::kUnknown;
 }
 
-// Good packets in a row, up to now.
+// Good packets in a row, up to now. A silence ends them, and the verdict that the peer does not
+// hear us.
 uint32_t DetectorOracle::run(Where path, size_t end) const {
   uint32_t good = 0;
   for (size_t i = end; i-- > 0;) {
     const Happening& h = history_[i];
     if (!is_at(h, path.peer, path.lan)) continue;
-    if (h.kind == Kind::kSilent) return good;
+    if (h.kind == Kind::kSilent || is_not_heard(h)) return good;
     if (!is_regular(h)) continue;
     good++;
     if (h.gap > 0) return good;
@@ -243,6 +247,17 @@ bool DetectorOracle::hearing(Where path, size_t end) const {
     if (!is_regular(h) && !answer) continue;
     if (is_regular(h) && run(path, i + 1) >= config_.restore_after) return true;
     if (state(path, i) == PathState::kUnknown) return true;
+  }
+  return false;
+}
+
+// Since the last verdict that the peer does not hear us, no run was long enough.
+bool DetectorOracle::doubtful(Where path) const {
+  for (size_t i = all(); i-- > 0;) {
+    const Happening& h = history_[i];
+    if (!is_at(h, path.peer, path.lan)) continue;
+    if (is_regular(h) && run(path, i + 1) >= config_.restore_after) return false;
+    if (is_not_heard(h)) return true;
   }
   return false;
 }
@@ -344,7 +359,7 @@ void DetectorOracle::judge(Instant now, Where path) {
   const PathState before = state(path);
   if (before == PathState::kUnknown && both_ways) {
     verdict(now, path, PathState::kUp, Reason::kHandshake);
-  } else if (before == PathState::kDown && both_ways) {
+  } else if (before == PathState::kDown && both_ways && !doubtful(path)) {
     verdict(now, path, PathState::kUp, Reason::kRevalidated);
   } else if (before == PathState::kUp && heard_there == HeardByPeer::kNo) {
     verdict(now, path, PathState::kDown, Reason::kNotHeard);

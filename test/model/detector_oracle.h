@@ -112,6 +112,7 @@ class DetectorOracle {
   [[nodiscard]] HeardByPeer heard_by_peer(Where path, size_t end) const;
   [[nodiscard]] uint32_t run(Where path, size_t end) const;
   [[nodiscard]] bool hearing(Where path, size_t end) const;
+  [[nodiscard]] bool doubtful(Where path) const;
   [[nodiscard]] Duration interval(Where path, size_t end) const;
   [[nodiscard]] std::optional<Instant> introduction_at(Where path, size_t end) const;
   [[nodiscard]] Instant pulled_forward(Instant planned, size_t begin, size_t end) const;

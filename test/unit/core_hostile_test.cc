@@ -136,6 +136,52 @@ TEST_CASE("partial lists that name us now and then put nobody's handshake off") 
   CHECK(rig.path(3, 0).state == PathState::kUp);
 }
 
+TEST_CASE("a list that names us with every second packet moves no traffic to and fro") {
+  Rig rig(2);
+  settle(rig, 1);
+  const uint64_t verdicts = rig.engine->counters().verdicts_down;
+  for (int i = 0; i < 100; i++) {
+    rig.peers[0].hears[0] = i % 2 != 0;
+    rig.run(Duration::ms(10));
+  }
+  // each time `restore_after` good packets, and the one that names us
+  CHECK(rig.engine->counters().verdicts_down - verdicts <= 100 / rig.config.restore_after);
+}
+
+TEST_CASE("who names us again as soon as we believe it gains nothing over who falls silent") {
+  Rig rig(2);
+  settle(rig, 1);
+  const uint64_t verdicts = rig.engine->counters().verdicts_down;
+  for (int i = 0; i < 1000; i++) {
+    rig.peers[0].hears[0] = rig.path(2, 0).state != PathState::kUp;
+    rig.run(Duration::ms(10));
+  }
+  // each time `restore_after` good packets, and the one that names us
+  CHECK(rig.engine->counters().verdicts_down - verdicts <= 1000 / rig.config.restore_after);
+}
+
+TEST_CASE("a peer that hears us again is believed when it has proven itself, and no later") {
+  Rig rig(2);
+  settle(rig, 1);
+  rig.peers[0].hears[0] = false;
+  rig.run(Duration::ms(10));
+  REQUIRE(rig.path(2, 0).reason == Reason::kNotHeard);
+  SUBCASE("after a while: its first word counts") {
+    rig.run(Duration::ms(200));
+    rig.peers[0].hears[0] = true;
+    rig.run(Duration::ms(10));
+    CHECK(rig.path(2, 0).state == PathState::kUp);
+  }
+  SUBCASE("at once: after as many good packets as anybody needs") {
+    rig.peers[0].hears[0] = true;
+    rig.run(Duration::ms(90));
+    CHECK(rig.path(2, 0).state == PathState::kDown);
+    CHECK(rig.path(2, 0).good == 9);
+    rig.run(Duration::ms(10));
+    CHECK(rig.path(2, 0).state == PathState::kUp);
+  }
+}
+
 TEST_CASE("many solicits that are due together leave room for our inquiries") {
   Rig rig(1, 256);
   rig.config.interval = Duration::seconds(1);
