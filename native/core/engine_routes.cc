@@ -76,11 +76,8 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
     return;
   }
   if (!path.via && !may_leave(path, now)) {
-    // It is just coming back. Give it the time that revalidation takes, and half as much again.
-    if (!path.patience_at) {
-      const Duration revalidation = path.interval * good_needed(path, rules_);
-      path.patience_at = at + revalidation * 3 / 2 + detection_time(rules_, path.interval);
-    }
+    // It is just coming back: give it the time that revalidation takes.
+    if (!path.patience_at) path.patience_at = at + patience(path, rules_);
     if (at < *path.patience_at) return;
   }
   path.patience_at.reset();

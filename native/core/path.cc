@@ -15,6 +15,7 @@ constexpr uint32_t kLossesCounted = 512;
 constexpr Duration kRoundTripEvery = Duration::seconds(30);
 constexpr Duration kWatchedRoundTripFloor = Duration::ms(50);
 constexpr int64_t kWatchedRoundTripIntervals = 10;
+constexpr Duration kLongestPatience = Duration::seconds(365LL * 24 * 3600);
 
 }  // namespace
 
@@ -71,6 +72,14 @@ Duration detection_time(const DetectorRules& rules, Duration interval) {
 
 Duration overdue_time(const DetectorRules& rules, Duration interval) {
   return interval * std::max<int64_t>(1, int64_t{rules.fail_after} - 1) + tolerance(interval);
+}
+
+// Packets an hour apart of which millions are needed are more than nanoseconds can count.
+Duration patience(const Path& path, const DetectorRules& rules) {
+  const Duration pace = std::max(path.interval, Duration::ns(1));
+  const int64_t most = kLongestPatience.in_ns() / pace.in_ns();
+  const int64_t packets = std::min<int64_t>(good_needed(path, rules), most);
+  return pace * packets * 3 / 2 + detection_time(rules, path.interval);
 }
 
 void note_heard(Path& path, const DetectorRules& rules, Instant at, bool consecutive) {

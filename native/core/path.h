@@ -120,6 +120,9 @@ struct DetectorRules {
 // Good packets in a row that revalidation needs: `restore_after`, doubled by each flap, at most 64
 // times as many.
 [[nodiscard]] uint32_t good_needed(const Path& path, const DetectorRules& rules);
+// How long a path that is being revalidated may take before its traffic moves after all: the time
+// that its good packets need, half as much again, and a detection time.
+[[nodiscard]] Duration patience(const Path& path, const DetectorRules& rules);
 // How often the path's round-trip time is sampled.
 [[nodiscard]] Duration round_trip_pace(const DetectorRules& rules, Duration interval);
 
