@@ -121,6 +121,7 @@ class Engine::Impl {
   void note_listing(Instant now, uint32_t slot);
   void note_gap(Path& path, uint32_t gap);
   [[nodiscard]] static bool may_answer(Instant now, Path& path);
+  [[nodiscard]] static bool may_broadcast(Instant now, Path& path);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
   void learn_source(Instant now, const PacketIn& packet, uint32_t slot);
 

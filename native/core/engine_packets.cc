@@ -13,6 +13,10 @@ constexpr Duration kDropReportEvery = Duration::seconds(10);
 constexpr Duration kLearnEvery = Duration::ms(100);
 // A host asks the same peer once in 20 ms at most (engine_probes.cc); more is a flood.
 constexpr Duration kAnswerSolicitsEvery = Duration::ms(5);
+// No honest host asks faster for longer: one that needs broadcasts (udp transport, while traffic is
+// away) has its ACKs by them all the same, at an interval of a millisecond or more.
+constexpr Duration kAckBroadcastEvery = Duration::ms(1);
+constexpr Duration kAckBroadcastBurst = Duration::ms(8);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
 
@@ -160,6 +164,16 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
 bool Engine::Impl::may_answer(Instant now, Path& path) {
   if (path.answered_at && now - *path.answered_at < kAnswerSolicitsEvery) return false;
   path.answered_at = now;
+  return true;
+}
+
+// An ACK by broadcast reaches everybody: whoever asks all hosts for one, again and again, has each
+// of them flood the LAN. Beyond some a path they are for the asker alone.
+bool Engine::Impl::may_broadcast(Instant now, Path& path) {
+  const Instant until =
+      std::max(path.broadcast_until, now - kAckBroadcastBurst) + kAckBroadcastEvery;
+  if (until > now) return false;
+  path.broadcast_until = until;
   return true;
 }
 

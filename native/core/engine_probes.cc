@@ -103,8 +103,9 @@ void Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effect
 void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effects& effects) {
   SendPacket* packet = start_packet(in.lan, MessageType::kAck, effects);
   if (packet == nullptr) return;
-  const Path& path = paths_[slot];
-  if (!in_.ack_by_broadcast) packet->to = SendPacket::Unicast{in.from, path.mac};
+  Path& path = paths_[slot];
+  const bool by_broadcast = in_.ack_by_broadcast && may_broadcast(now, path);
+  if (!by_broadcast) packet->to = SendPacket::Unicast{in.from, path.mac};
   out_.sequence = ++lans_[in.lan.value].unicast_sequence;
   out_.solicit = in_.solicit;  // which of the asker's two sequences is echoed
   out_.hears_you = path.hearing || path.state == PathState::kUnknown;

@@ -49,6 +49,7 @@ struct Path {
   std::optional<uint32_t> echo;        // our INQ that its last ACK to a broadcast answered
   std::optional<uint32_t> solicited;   // of its last solicit to us, a sequence of its own
   std::optional<Instant> answered_at;  // when we last answered one; real clock
+  Instant broadcast_until;             // so far its budget of broadcast ACKs is spent; real clock
 
   // The peer hears us.
   HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
