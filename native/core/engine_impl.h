@@ -116,6 +116,7 @@ class Engine::Impl {
   void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
   [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet,
                                               Effects& effects);
+  void take_claims(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_inquiry(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void note_listing(Instant now, uint32_t slot);

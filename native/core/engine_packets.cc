@@ -31,7 +31,6 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
     counters_.decode_errors[static_cast<size_t>(*error)]++;
     drop(now, packet.lan, HostId{}, Drop::kMalformed, effects);
   } else if (const auto slot = admit(now, packet, effects)) {
-    learn_source(now, packet, *slot);
     switch (in_.type) {
       case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
       case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
@@ -58,7 +57,7 @@ void Engine::Impl::drop(Instant now, LanIndex lan, HostId host, Drop why, Effect
 }
 
 // Whether the packet's sender may speak to us here; the slot of its path if so. Takes in new hosts
-// and new incarnations, and what they say of their names and addresses.
+// and new incarnations.
 std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet, Effects& effects) {
   const auto refuse = [&](Drop why) {
     drop(now, packet.lan, in_.host, why, effects);
@@ -81,35 +80,43 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
     peer = meet(now, packet.lan, effects);
     if (!peer) return refuse(Drop::kTableFull);
   } else {
-    Peer& known = peers_[*peer];
-    const bool hasty = now - known.learned_at < kLearnEvery;
+    const Peer& known = peers_[*peer];
     if (is_another_run(now, packet, *peer)) {
-      if (hasty) return refuse(Drop::kTooOften);
+      if (now - known.learned_at < kLearnEvery) return refuse(Drop::kTooOften);
       meet_restarted(now, *peer, effects);
     } else if (in_.incarnation < known.incarnation) {
       return refuse(Drop::kOldIncarnation);
     } else if (known.stopped_at) {
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
-    } else if (!hasty && (in_.advert_version != known.advert_version || known.lans.empty())) {
-      drop_neighbours(*peer, effects);
-      learn(now, *peer, effects);
-      Event event = make_event(EventKind::kPeerChanged, now);
-      event.host = in_.host;
-      report(effects, event);
     }
   }
-  const uint32_t slot = slot_of(*peer, packet.lan);
+  return slot_of(*peer, packet.lan);
+}
+
+// What the packet says of its sender's name, addresses, pace and MAC address. Only of one that is
+// evidence: a packet that somebody repeats says again what may long be otherwise.
+void Engine::Impl::take_claims(Instant now, const PacketIn& packet, uint32_t slot,
+                               Effects& effects) {
+  Peer& peer = peers_[peer_of(slot)];
+  const bool changed = in_.advert_version != peer.advert_version || peer.lans.empty();
+  if (changed && now - peer.learned_at >= kLearnEvery) {
+    drop_neighbours(peer_of(slot), effects);
+    learn(now, peer_of(slot), effects);
+    Event event = make_event(EventKind::kPeerChanged, now);
+    event.host = in_.host;
+    report(effects, event);
+  }
   Path& path = paths_[slot];
-  peers_[*peer].requestor = in_.requestor;
-  peers_[*peer].interval = in_.interval;
+  peer.requestor = in_.requestor;
+  peer.interval = in_.interval;
   if (!path.known) lans_[packet.lan.value].other++;
   path.known = true;
   // Its number in an advert that is not yet taken over says nothing.
-  if (peers_[*peer].advert_version == in_.advert_version) path.remote_lan = in_.arrival_lan;
-  path.interval = interval_of(peers_[*peer]);
+  if (peer.advert_version == in_.advert_version) path.remote_lan = in_.arrival_lan;
+  path.interval = interval_of(peer);
   note_pace(path);
-  return slot;
+  learn_source(now, packet, slot);
 }
 
 // Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the
@@ -143,6 +150,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
     drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);
     return;
   }
+  take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {
     path.heard_at = path.heard_at ? std::max(*path.heard_at, at) : at;
@@ -211,8 +219,6 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
   Instant asked;
   if (ours && in_.solicit && path.solicit_sequence == in_.echo_sequence) {
     asked = path.solicit_sent;
-    path.solicit_sequence.reset();
-    path.solicit_backoff = Duration();
   } else if (ours && !in_.solicit && lan.sequence - in_.echo_sequence < kSentWindow &&
              lan.sent_at[in_.echo_sequence % kSentWindow] != Instant() &&
              (!path.echo || comes_after(in_.echo_sequence, *path.echo))) {
@@ -221,8 +227,11 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
     drop(now, packet.lan, in_.host, Drop::kUnknownAck, effects);
     return;
   }
+  take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {
+    path.solicit_sequence.reset();
+    path.solicit_backoff = Duration();
     path.heard_at = path.heard_at ? std::max(*path.heard_at, at) : at;
     path.received++;
     if (path.state == PathState::kUnknown) path.hearing = true;

@@ -27,7 +27,7 @@ std::vector<Duration> DetectorOracle::paces() const {
     const Happening& h = history_[i];
     const Where path{h.peer, h.lan};
     const bool rises = h.kind == Kind::kVerdict && h.state == PathState::kUp;
-    const bool speaks = h.kind == Kind::kPacket && state(path, i) == PathState::kUp;
+    const bool speaks = h.kind == Kind::kPacket && h.counts && state(path, i) == PathState::kUp;
     if (rises || speaks) them.push_back(interval(path, i + 1));
   }
   return them;
@@ -265,7 +265,8 @@ bool DetectorOracle::doubtful(Where path) const {
 Duration DetectorOracle::interval(Where path, size_t end) const {
   for (size_t i = end; i-- > 0;) {
     const Happening& h = history_[i];
-    if (h.kind == Kind::kPacket && is_at(h, path.peer, path.lan)) return h.interval;
+    const bool evidence = h.kind == Kind::kPacket && h.counts;
+    if (evidence && is_at(h, path.peer, path.lan)) return h.interval;
     if (h.kind == Kind::kMet && h.peer == path.peer) return h.interval;
   }
   return config_.interval;

@@ -93,6 +93,55 @@ TEST_CASE("a host that changes its addresses with every packet costs the kernel 
   CHECK(rig.entry(standby_table(LanIndex{0}), "10.1.0.2/32") != nullptr);
 }
 
+// Whoever listens can repeat what it heard; it is no evidence, and nothing else either.
+TEST_CASE("a packet that is repeated later changes no pace, no address and no neighbour entry") {
+  Rig rig(2);
+  settle(rig, 1);
+  Peer& peer = rig.peers[0];
+  Heartbeat old = forge(rig, peer, 0);
+  peer.sequence[0]++;
+  old.interval = Duration::us(50);
+  old.advert_version--;
+  old.lans[0].mac.bytes[5] ^= 1;
+  old.lans[0].addresses.clear();
+  REQUIRE(old.lans[0].addresses.push(*parse_prefix("10.1.0.77/16")));
+  rig.run(Duration::ms(300));
+  const PathRow before = rig.path(2, 0);
+  rig.deliver(old, 0);
+  CHECK(rig.drops(Drop::kOldSequence) == 1);
+  old.type = MessageType::kAck;
+  old.to = rig.config.host;
+  old.to_incarnation = rig.config.incarnation;
+  rig.deliver(old, 0);
+  CHECK(rig.drops(Drop::kUnknownAck) == 1);
+  CHECK(rig.engine->shortest_interval() == Duration::ms(10));
+  CHECK(rig.path(2, 0).interval == before.interval);
+  CHECK(rig.path(2, 0).mac == before.mac);
+  CHECK(rig.path(2, 0).addresses[0] == before.addresses[0]);
+}
+
+TEST_CASE("a flood of inquiries that ask for broadcasts is answered by few of them") {
+  Rig rig(2, 16, false);
+  settle(rig, 1);
+  Heartbeat beat = forge(rig, rig.peers[0], 0);
+  beat.ack_by_broadcast = true;
+  size_t everybody = 0, one = 0;
+  std::array<uint8_t, kMaxHeartbeatBytes> bytes;
+  for (int i = 0; i < 1000; i++, beat.sequence++) {
+    PacketIn packet;
+    packet.arrived = rig.now;
+    packet.from = rig::ip("10.1.0.2");
+    packet.payload = {bytes.data(), encode(beat, bytes)};
+    rig.engine->on_packet(rig.now, packet, *rig.effects);
+    for (const SendPacket& sent : rig.effects->sends) (sent.to ? one : everybody)++;
+    rig.effects->clear();
+    rig.now = rig.now + Duration::us(10);
+  }
+  CHECK(everybody >= 8);
+  CHECK(everybody <= 20);
+  CHECK(everybody + one == 1000);
+}
+
 TEST_CASE("a source address that changes with every packet costs the kernel little") {
   Rig rig(2);
   settle(rig, 1);
