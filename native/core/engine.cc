@@ -92,7 +92,7 @@ Instant Engine::Impl::poll_at() const {
   Instant at = next_tick_;
   if (const auto retry = store_.retry_at()) at = std::min(at, *retry);
   if (stopped_) return at;
-  if (synced_ && dirty_count_ > 0) return last_run_;
+  if ((synced_ && dirty_count_ > 0) || relocate_) return last_run_;
   for (const Lan& lan : lans_) {
     if (lan.sweep || lan.urgent) return last_run_;
   }
@@ -189,6 +189,7 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
       judge_lan_up(now, LanIndex{static_cast<uint8_t>(i)}, effects);
       tend_lan(now, LanIndex{static_cast<uint8_t>(i)});
     }
+    if (!lan_verdict_now_) relocate_some(now, effects);
     // After the verdicts, so that the missing lists are today's.
     if (!lan_verdict_now_) send_inquiries(now, effects);
   }

@@ -202,6 +202,7 @@ class Engine::Impl {
   [[nodiscard]] bool is_anothers(uint32_t slot, const IpAddress& address) const;
   void set_neighbours(uint32_t slot, bool present, Effects& effects);
   void drop_neighbours(uint32_t peer, Effects& effects);
+  void relocate_some(Instant now, Effects& effects);
   void clean_up(uint32_t id);
   [[nodiscard]] int set_plan(const Plan& plan);
   [[nodiscard]] int move_by_hand(const Command& command);
@@ -252,6 +253,8 @@ class Engine::Impl {
   std::pmr::vector<uint32_t> dirty_;  // a ring of max_peers places
   size_t dirty_head_ = 0, dirty_count_ = 0;
   std::pmr::vector<uint8_t> dirty_flags_;
+  // an interface has changed: the next peer whose places are still to be found anew
+  std::optional<uint32_t> relocate_;
   // a rule must reach the kernel before single peers are looked at
   bool lan_verdict_now_ = false;
   uint32_t neighbours_wanted_ = 0, neighbour_cursor_ = 0;

@@ -283,7 +283,7 @@ void Engine::Impl::drop_neighbours(uint32_t peer, Effects& effects) {
   for (size_t i = 0; synced_ && i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     Path& path = paths_[slot];
-    if (!path.neighbour_set || effects.route_ops.room() < kMaxAddressesPerLan) continue;
+    if (!path.neighbour_set) continue;
     set_neighbours(slot, false, effects);
     if (path.neighbour_wanted || path.state != PathState::kUp) continue;
     path.neighbour_wanted = true;
@@ -381,12 +381,24 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   refresh_advert();
   want_standing_rules();
   want_neighbours_again(index);
-  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
-    locate_paths(now, peer, effects);
-    mark_dirty(peer);
-  }
+  relocate_ = 0;
+  relocate_some(now, effects);
   effects.resync = true;
   finish_step(now, effects);
+}
+
+// Finds the peers' places anew, as many as one step has room for: a path that is forgotten takes
+// its neighbour entries along.
+void Engine::Impl::relocate_some(Instant now, Effects& effects) {
+  while (relocate_ && effects.route_ops.room() >= kMaxLans * kMaxAddressesPerLan) {
+    if (*relocate_ == peers_.size()) {
+      relocate_.reset();
+      return;
+    }
+    locate_paths(now, *relocate_, effects);
+    mark_dirty(*relocate_);
+    ++*relocate_;
+  }
 }
 
 }  // namespace faild

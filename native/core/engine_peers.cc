@@ -94,9 +94,7 @@ void Engine::Impl::forget_path(uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   Lan& lan = lans_[lan_of(slot).value];
   retract_routes(slot);
-  if (synced_ && path.neighbour_set && effects.route_ops.room() >= kMaxAddressesPerLan) {
-    set_neighbours(slot, false, effects);
-  }
+  if (synced_ && path.neighbour_set) set_neighbours(slot, false, effects);
   if (path.neighbour_wanted) neighbours_wanted_--;
   if (path.known) count_state(lan, path.state, -1);
   if (path.via) lan.away--;

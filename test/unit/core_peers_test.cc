@@ -94,6 +94,24 @@ TEST_CASE("an interface that gets another prefix finds its peers there anew") {
   CHECK(entries_for(rig, "172.16.0.2/32") == 1);
 }
 
+TEST_CASE("an interface that gets another prefix loses the neighbour entries of everybody there") {
+  Rig rig(2, 512);
+  settle(rig, 300);  // more than one step has room for
+  rig.ops.clear();
+  LanConfig lan = rig.config.lans[0];
+  lan.addresses.clear();
+  REQUIRE(lan.addresses.push(*parse_prefix("172.16.0.1/24")));
+  rig.engine->on_interface(rig.now, LanIndex{0}, lan, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(20));
+  const auto goes = [](const RouteOp& op) {
+    return op.kind == RouteOp::Kind::kNeighbour && op.neighbour_mac == MacAddress{} &&
+           op.neighbour_ifindex == 10;
+  };
+  CHECK(std::count_if(rig.ops.begin(), rig.ops.end(), goes) == 300);
+  for (uint64_t id = 2; id < 302; id++) CHECK(rig.path(id, 0).host == HostId{});
+}
+
 TEST_CASE(
     "a failover that was adopted and not yet claimed follows its interface to another index") {
   Rig rig(2);
