@@ -3,6 +3,7 @@
 //
 // The engine detects and fails over on its own thread, and needs nothing of what happens here: this
 // side names its events, answers questions about its tables, and starts and stops it.
+import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { type ClockReading, wallMs } from './clock.js';
@@ -257,8 +258,8 @@ function engineConfig(
     failAfter: config.failAfter,
     restoreAfter: config.restoreAfter,
     maxPeers: config.maxPeers,
-    // Phases only: different on each host and at each start, and known from the log.
-    seed: (Number.parseInt(host.slice(8), 16) ^ Number.parseInt(incarnation.slice(8), 16)) >>> 0,
+    // Nobody else's knowledge: by it peers are found by the ids that they choose themselves.
+    seed: randomBytes(6).readUIntBE(0, 6),
     lans,
     plan,
     port: config.port,

@@ -69,7 +69,7 @@ struct EngineConfig {
   // them after a failover like everything else, and its rp_filter drop them.
   std::optional<uint16_t> udp_port;
   size_t max_peers = 4096;  // memory is taken for this many at the start
-  uint64_t seed = 1;        // phases and jitter
+  uint64_t seed = 1;        // phases, jitter, and how ids are hashed: a secret
   BoundedVector<LanConfig, kMaxLans> lans;
   Plan plan;
 };

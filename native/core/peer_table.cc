@@ -5,24 +5,39 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace faild {
 
-PeerTable::PeerTable(size_t max_peers, Memory* memory)
-    : max_peers_(max_peers), peers_(memory), index_(memory) {
+PeerTable::PeerTable(size_t max_peers, uint64_t seed, Memory* memory)
+    : max_peers_(max_peers), multiplier_(Random(seed).next() | 1), peers_(memory), index_(memory) {
   FAILD_CHECK(max_peers >= 1 && max_peers <= kMaxPeers);
   peers_.reserve(max_peers);
   index_.assign(std::bit_ceil(max_peers * 2), 0);
 }
 
-// Where `host` is, or the free place where it would be. Host ids are random numbers, but a hostile
-// host chooses its own: the multiplication spreads runs, and half-full probing stays short for
-// everything but a deliberate attack, which fills the table anyway.
+// Host ids are random numbers, but a hostile host chooses its own. The highest bits of the product
+// with an unknown odd number are a universal hash (Dietzfelbinger and others 1997): whatever ids
+// are chosen, two of them meet no more often than by chance.
+size_t PeerTable::home(HostId host) const {
+  return static_cast<size_t>((host.value * multiplier_) >> (64 - std::countr_zero(index_.size())));
+}
+
+// Where `host` is, or the free place where it would be.
 size_t PeerTable::bucket(HostId host) const {
   const size_t mask = index_.size() - 1;
-  size_t i = static_cast<size_t>((host.value * 0x9E3779B97F4A7C15ULL) >> 32) & mask;
+  size_t i = home(host);
   while (index_[i] != 0 && peers_[index_[i] - 1].host != host) i = (i + 1) & mask;
   return i;
+}
+
+size_t PeerTable::longest_search() const {
+  size_t longest = 0;
+  for (const Peer& peer : peers_) {
+    const size_t distance = (bucket(peer.host) - home(peer.host)) & (index_.size() - 1);
+    longest = std::max(longest, distance + 1);
+  }
+  return longest;
 }
 
 std::optional<uint32_t> PeerTable::find(HostId host) const {

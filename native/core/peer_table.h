@@ -29,7 +29,8 @@ struct Peer {
 
 class PeerTable {
  public:
-  explicit PeerTable(size_t max_peers, Memory* memory = general_heap());
+  // `seed` is nobody else's knowledge: hosts choose their ids themselves.
+  PeerTable(size_t max_peers, uint64_t seed, Memory* memory = general_heap());
 
   [[nodiscard]] size_t size() const { return peers_.size(); }
   [[nodiscard]] std::optional<uint32_t> find(HostId host) const;
@@ -37,13 +38,17 @@ class PeerTable {
   // The place of one that is to be forgotten becomes that of `host`. Rare, and as long as the
   // table.
   void replace(uint32_t peer, HostId host);
+  // The most places that are looked at for any of the hosts.
+  [[nodiscard]] size_t longest_search() const;
   Peer& operator[](uint32_t peer) { return peers_[peer]; }
   const Peer& operator[](uint32_t peer) const { return peers_[peer]; }
 
  private:
+  [[nodiscard]] size_t home(HostId host) const;
   [[nodiscard]] size_t bucket(HostId host) const;
 
   size_t max_peers_;
+  uint64_t multiplier_;
   std::pmr::vector<Peer> peers_;  // reserved for max_peers
   // open addressing, linear probing, at most half full; peer + 1, 0 is free
   std::pmr::vector<uint32_t> index_;

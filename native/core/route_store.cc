@@ -26,13 +26,13 @@ uint64_t mix(uint64_t hash, uint64_t value) {
 
 }  // namespace
 
-RouteStore::RouteStore(size_t capacity, Memory* memory)
-    : entries_(capacity, memory), index_(std::bit_ceil(capacity * 2), 0, memory) {}
+RouteStore::RouteStore(size_t capacity, Memory* memory, uint64_t seed)
+    : seed_(seed), entries_(capacity, memory), index_(std::bit_ceil(capacity * 2), 0, memory) {}
 
 size_t RouteStore::bucket(const RouteKey& key) const {
   uint64_t words[2];
   std::memcpy(words, key.destination.address.bytes.data(), sizeof(words));
-  uint64_t hash = mix(mix(key.table, words[0]), words[1]);
+  uint64_t hash = mix(mix(mix(seed_, key.table), words[0]), words[1]);
   const uint64_t port = key.udp_port ? *key.udp_port + 1ULL : 0;
   hash = mix(hash,
              port << 16 | uint64_t{key.destination.length} << 8 | static_cast<uint64_t>(key.kind));

@@ -45,7 +45,8 @@ inline constexpr uint32_t kFirstMetric = 1000;
 
 class RouteStore {
  public:
-  explicit RouteStore(size_t capacity, Memory* memory = general_heap());
+  // `seed` is nobody else's knowledge: hosts choose their addresses themselves.
+  explicit RouteStore(size_t capacity, Memory* memory = general_heap(), uint64_t seed = 1);
 
   // A place shall hold this. `priority` is used when the place is new (a route without one gets a
   // unique metric). `announce`: report the operation that brings it about. Returns whether an
@@ -152,6 +153,7 @@ class RouteStore {
   void refused(Instant now, const Outstanding& done);
   [[nodiscard]] static bool agrees(const Entry& e) { return e.desired == e.installed; }
 
+  uint64_t seed_;
   std::pmr::vector<Entry> entries_;
   size_t used_ = 0;
   uint32_t free_ = kNone;

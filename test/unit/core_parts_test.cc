@@ -64,40 +64,55 @@ TEST_CASE("the missing list's window rotates over everybody, also while members 
 }
 
 TEST_CASE("the peer table finds everybody and refuses the one too many") {
-  PeerTable table(100);
+  PeerTable table(100, 1);
   for (uint64_t i = 1; i <= 100; i++) CHECK(table.add(HostId{i << 32}) == i - 1);
   CHECK_FALSE(table.add(HostId{7}));
   for (uint64_t i = 1; i <= 100; i++) CHECK(table.find(HostId{i << 32}) == i - 1);
   CHECK_FALSE(table.find(HostId{7}));
 }
 
+TEST_CASE("ids that somebody chose to collide are found as fast as others") {
+  for (const int shift : {0, 16, 32, 48}) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+      PeerTable table(kMaxPeers, seed);
+      for (uint64_t i = 0; i < kMaxPeers; i++) REQUIRE(table.add(HostId{(i + 1) << shift}));
+      CHECK_MESSAGE(table.longest_search() < 200, "shift ", shift, " seed ", seed);
+    }
+  }
+}
+
+void check_judgment(const Path& path) {
+  const bool heard_there = path.heard_by_peer == HeardByPeer::kYes;
+  const bool good = path.hearing && path.acked && heard_there;
+  const auto verdict = judge(path);
+  if (path.state == PathState::kUp && !path.hearing) {
+    REQUIRE(verdict);
+    CHECK(verdict->reason == Reason::kSilent);
+  } else if (path.state == PathState::kUp && path.heard_by_peer == HeardByPeer::kNo) {
+    REQUIRE(verdict);
+    CHECK(verdict->reason == Reason::kNotHeard);
+  } else if (good && (path.state == PathState::kUnknown ||
+                      (path.state == PathState::kDown && !path.doubtful))) {
+    REQUIRE(verdict);
+    CHECK(verdict->state == PathState::kUp);
+  } else {
+    CHECK_FALSE(verdict);
+  }
+}
+
 // The table in path.h, spelled out: every state with every combination of evidence.
 TEST_CASE("judge: the whole table") {
   for (const auto state :
        {PathState::kUnknown, PathState::kUp, PathState::kDown, PathState::kStopped}) {
-    for (const bool hearing : {false, true}) {
-      for (const bool acked : {false, true}) {
-        for (const auto heard : {HeardByPeer::kUnknown, HeardByPeer::kYes, HeardByPeer::kNo}) {
-          Path path;
-          path.state = state;
-          path.hearing = hearing;
-          path.acked = acked;
-          path.heard_by_peer = heard;
-          const bool good = hearing && acked && heard == HeardByPeer::kYes;
-          const auto verdict = judge(path);
-          if (state == PathState::kUp && !hearing) {
-            REQUIRE(verdict);
-            CHECK(verdict->reason == Reason::kSilent);
-          } else if (state == PathState::kUp && heard == HeardByPeer::kNo) {
-            REQUIRE(verdict);
-            CHECK(verdict->reason == Reason::kNotHeard);
-          } else if (good && (state == PathState::kUnknown || state == PathState::kDown)) {
-            REQUIRE(verdict);
-            CHECK(verdict->state == PathState::kUp);
-          } else {
-            CHECK_FALSE(verdict);
-          }
-        }
+    for (const auto heard : {HeardByPeer::kUnknown, HeardByPeer::kYes, HeardByPeer::kNo}) {
+      for (unsigned flags = 0; flags < 8; flags++) {
+        Path path;
+        path.state = state;
+        path.heard_by_peer = heard;
+        path.hearing = (flags & 1U) != 0;
+        path.acked = (flags & 2U) != 0;
+        path.doubtful = (flags & 4U) != 0;
+        check_judgment(path);
       }
     }
   }
@@ -138,6 +153,17 @@ TEST_CASE("times: tolerance, detection, missed packets, freshness") {
   CHECK_FALSE(is_fresh(path, rules, at_ms(13)));
   path.state = PathState::kUnknown;
   CHECK_FALSE(is_fresh(path, rules, at_ms(11)));
+}
+
+TEST_CASE("patience: what revalidation takes and half as much again, whatever the settings") {
+  Path path;
+  path.interval = Duration::ms(10);
+  CHECK(patience(path, {3, 10}) == Duration::ms(150) + detection_time({3, 10}, path.interval));
+  path.interval = Duration::seconds(3600);
+  path.flaps = 6;
+  const DetectorRules slowest{1000, 100000, Duration::seconds(1)};
+  CHECK(patience(path, slowest) > Duration::seconds(365LL * 24 * 3600));
+  CHECK(Instant::from_ns(0) + patience(path, slowest) * 2 > Instant::from_ns(0));
 }
 
 TEST_CASE("sequences wrap") {
