@@ -5,8 +5,10 @@
 namespace faild {
 namespace {
 
-// Two places (exception, standby) of two addresses a path, and the rules: two that stand always in
-// either family, and those of the LANs.
+// A path's standby entries for all its addresses, or two places (exception, standby) for two of
+// them; and the rules: two that stand always in either family, and those of the LANs. Everything
+// that peers may claim at once would be twice as much memory, locked for what nobody has: the
+// ledger says when it is full.
 constexpr size_t kPlacesPerPath = 4;
 constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
 

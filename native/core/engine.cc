@@ -202,6 +202,7 @@ void Engine::Impl::on_deadline(Instant now, Effects& effects) {
     neighbours_again_at_ = now + kNeighboursEvery;
     want_neighbours_again(std::nullopt);
     measure_intervals();
+    for (uint32_t peer = 0; ledger_full_ && peer < peers_.size(); peer++) mark_dirty(peer);
   }
   next_tick_ = now + shortest_;
   finish_step(now, effects);
@@ -276,6 +277,7 @@ void Engine::Impl::finish_step(Instant now, Effects& effects) {
   last_run_ = now;
   if (!stopped_ && !lan_verdict_now_) decide_some(now);
   lan_verdict_now_ = false;
+  note_no_room(now, effects);
   if (synced_) {
     store_.emit(now, effects);
     emit_neighbours(effects);

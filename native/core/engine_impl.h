@@ -197,6 +197,7 @@ class Engine::Impl {
   void remove_orphans();
   void adopt_routes(Instant now, Effects& effects);
   void report_outcome(Instant now, const RouteOutcome& outcome, Effects& effects);
+  void note_no_room(Instant now, Effects& effects);
   void emit_neighbours(Effects& effects);
   void want_neighbours_again(std::optional<LanIndex> lan);
   [[nodiscard]] bool is_anothers(uint32_t slot, const IpAddress& address) const;
@@ -260,6 +261,8 @@ class Engine::Impl {
   uint32_t neighbours_wanted_ = 0, neighbour_cursor_ = 0;
   Instant neighbours_again_at_;
   uint32_t neighbour_id_ = 0;
+
+  bool ledger_full_ = false;  // it was once: whoever got no place asks again now and then
 
   // Life.
   bool synced_ = false;  // the first dump has been read: we may write

@@ -76,6 +76,20 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
   report(effects, event);
 }
 
+// The ledger is full (route_places has no place for everything that everybody may claim at
+// once). Said once; the counter tells how it goes on.
+void Engine::Impl::note_no_room(Instant now, Effects& effects) {
+  const auto no_room = store_.take_no_room();
+  if (no_room.count == 0) return;
+  counters_.route_errors += no_room.count;
+  if (ledger_full_) return;
+  ledger_full_ = true;
+  Event event = make_event(EventKind::kRouteFailed, now);
+  event.error = ENOSPC;
+  event.destination = no_room.last;
+  report(effects, event);
+}
+
 void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& effects) {
   if (!stopped_ && store_.on_removed(now, key)) {
     counters_.route_repairs++;

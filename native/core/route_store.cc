@@ -94,7 +94,10 @@ void RouteStore::unlink_bucket(size_t i) {
 bool RouteStore::want(const RouteKey& key, const RouteTarget& target, RoutePhase phase,
                       uint32_t tag, bool announce, uint32_t priority) {
   const uint32_t entry = find_or_add(key, priority);
-  if (entry == kNone) return false;
+  if (entry == kNone) {
+    no_room_ = {no_room_.count + 1, key.destination};
+    return false;
+  }
   Entry& e = entries_[entry];
   if (e.desired && e.tag != kNoTag && e.tag != tag) return false;  // first claimant keeps it
   if (e.desired == target && (e.queued || e.in_flight || e.failed || e.installed == target)) {

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/memory.h"
@@ -114,6 +115,13 @@ class RouteStore {
   // follow.
   void follow_interface(uint32_t from, uint32_t to);
 
+  // Places that were asked for in vain since the last call, because the ledger is full.
+  struct NoRoom {
+    uint32_t count = 0;
+    Prefix last;
+  };
+  [[nodiscard]] NoRoom take_no_room() { return std::exchange(no_room_, NoRoom()); }
+
   // Nothing waits, nothing is under way.
   [[nodiscard]] bool settled() const { return queued_ == 0 && outstanding_count_ == 0; }
   // Work is waiting that emit() could hand out at once.
@@ -168,6 +176,7 @@ class RouteStore {
   uint32_t next_id_ = 1;
   uint32_t next_metric_ = kFirstMetric;
   std::optional<Instant> retry_at_;
+  NoRoom no_room_;
 };
 
 }  // namespace faild

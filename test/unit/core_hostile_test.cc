@@ -3,6 +3,9 @@
 // addresses that are somebody else's.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <string>
+
 #include "core/path.h"
 #include "unit/core_rig.h"
 
@@ -322,6 +325,30 @@ void settle_slowly(Rig& rig, uint64_t peers) {
   rig.begin();
   rig.run(Duration::seconds(8));
   REQUIRE(rig.all_up());
+}
+
+TEST_CASE("a ledger that is full says so once, and is used again when there is room") {
+  Rig rig(2, 64);
+  for (uint64_t id = 2; id < 66; id++) {
+    Peer& peer = rig.add_peer(id);
+    for (size_t lan = 0; lan < 2; lan++) {
+      for (int i = 1; i < 4; i++) {
+        const std::string third = std::to_string(100 + i), net = std::to_string(lan + 1);
+        peer.addresses[lan].push_back("10." + net + "." + third + "." + std::to_string(id) + "/16");
+      }
+    }
+  }
+  settle_slowly(rig, 0);
+  CHECK(rig.count(EventKind::kRouteFailed) == 0);
+  for (size_t i = 0; i < 30; i++) rig.peers[i].speaks[0] = false;
+  rig.run(Duration::seconds(1));
+  CHECK(rig.count(EventKind::kRouteFailed) == 1);
+  CHECK(rig.engine->counters().route_errors > 0);
+  for (size_t i = 0; i < 28; i++) rig.peers[i].speaks[0] = true;
+  rig.run(Duration::seconds(25));
+  CHECK(rig.count(EventKind::kRouteFailed) == 1);
+  for (const char* address : {"10.1.0.30/32", "10.1.101.30/32", "10.1.102.31/32", "10.1.103.31/32"})
+    CHECK(rig.entry(kExceptionsTable, address) != nullptr);
 }
 
 TEST_CASE("half of a large cluster dies at once, and not each of them makes us look at all") {
