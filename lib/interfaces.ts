@@ -38,6 +38,7 @@ export function chooseLans(
       : suitable(spared).map((device, at) => lanOf(device, String.fromCharCode(65 + at)));
   if (found.length === 0) throw noLan(interfaces, ignored);
   if (found.length > maxLans) throw tooMany(found);
+  rejectAddressless(found);
   rejectSharedInterfaces(found);
   rejectSharedSubnets(found);
   return { lans: found, warnings: warningsOf(found) };
@@ -81,10 +82,6 @@ function namedLan(
     throw unusable(`${flag}: loopback leads to no other host; name a LAN's interface`);
   if (!device.broadcast)
     throw unusable(`${flag}: ${wanted} cannot broadcast; name an Ethernet interface`);
-  if (device.addresses.length === 0) {
-    const remedy = `ip address add ADDRESS/LENGTH dev ${wanted}`;
-    throw unusable(`${flag}: ${wanted} has no address; give it one: ${remedy}`);
-  }
   return lanOf(device, name);
 }
 
@@ -199,10 +196,26 @@ function isLinkLocal(address: string): boolean {
   return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
 }
 
+/** An address may come later, when a dead LAN's DHCP server is back; to all but one of them. */
+function rejectAddressless(lans: NativeLan[]): void {
+  const [first] = lans;
+  if (first === undefined || lans.some(({ addresses }) => addresses.length > 0)) return;
+  const { name, interface: device } = first;
+  const remedy = `ip address add ADDRESS/LENGTH dev ${device}`;
+  throw unusable(`--lan ${name}=${device}: ${device} has no address; give it one: ${remedy}`);
+}
+
 function warningsOf(lans: NativeLan[]): string[] {
   const warnings = lans
     .filter((lan) => !lan.carrier)
     .map((lan) => `LAN ${lan.name} (${lan.interface}) has no carrier: is its cable plugged in?`);
+  for (const { name, interface: device, addresses } of lans) {
+    if (addresses.length > 0) continue;
+    warnings.push(
+      `LAN ${name} (${device}) has no address: it serves nobody until it gets one ` +
+        `(DHCP, or ip address add ADDRESS/LENGTH dev ${device})`,
+    );
+  }
   const [only] = lans;
   if (lans.length === 1 && only !== undefined) {
     warnings.push(

@@ -33,7 +33,9 @@ void Engine::Impl::refresh_advert() {
   }
 }
 
+// nullptr: no room; or the LAN has no address yet, from which a packet could come.
 SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& effects) {
+  if (lans_[lan.value].config.addresses.empty()) return nullptr;
   SendPacket* packet = effects.sends.extend();
   if (packet == nullptr) {
     counters_.sends_deferred++;

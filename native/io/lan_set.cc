@@ -1,6 +1,7 @@
 #include "io/lan_set.h"
 
 #include <algorithm>
+#include <span>
 
 namespace faild {
 namespace {
@@ -19,20 +20,29 @@ bool same_addresses(const LanConfig& a, const LanConfig& b) {
   return std::equal(a.addresses.begin(), a.addresses.end(), b.addresses.begin(), b.addresses.end());
 }
 
+bool is_named(const LanSet::Lan& lan, const InterfaceName& name) {
+  return lan.config.interface == name || lan.configured == name;
+}
+
 std::string interface_of(const LanConfig& lan) { return std::string(lan.interface.view()); }
 
-std::optional<RuntimeError> check(const LanConfig& lan) {
-  if (lan.ifindex == 0) {
+// Every interface must be there. An address may come later, to all but one of them: a host that is
+// booted while a LAN and its DHCP server are dead needs faild more than ever.
+std::optional<RuntimeError> check(std::span<const LanConfig> lans) {
+  for (const LanConfig& lan : lans) {
+    if (lan.ifindex != 0) continue;
     return make_error("ENOLAN", ENODEV,
                       "interface '" + interface_of(lan) + "' does not exist: see `ip link`");
   }
-  if (probe_family(lan) == Family::kNone) {
-    return make_error("ENOADDRESS", 0,
-                      "interface '" + interface_of(lan) +
-                          "' has no usable address: give it one (`ip addr add ADDRESS/LENGTH dev " +
-                          interface_of(lan) + "`)");
+  for (const LanConfig& lan : lans) {
+    if (probe_family(lan) != Family::kNone) return std::nullopt;
   }
-  return std::nullopt;
+  const std::string name = interface_of(lans.front());
+  return make_error("ENOADDRESS", 0,
+                    "interface '" + name +
+                        "' has no usable address, nor has any other: give it one (`ip addr add "
+                        "ADDRESS/LENGTH dev " +
+                        name + "`)");
 }
 
 }  // namespace
@@ -42,16 +52,18 @@ std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
   // A responder answers every INQ, and at a longer interval the wake-ups cost nothing.
   bells_ = config->engine.requestor && config->engine.interval <= kBellsUpTo;
   count_ = config->engine.lans.size();
-  for (size_t i = 0; i < count_; i++) lans_[i].config = config->engine.lans[i];
+  for (size_t i = 0; i < count_; i++) {
+    lans_[i].config = config->engine.lans[i];
+    lans_[i].config.ifindex = 0;  // found by its name
+    lans_[i].configured = lans_[i].config.interface;
+  }
   if (auto error = dumps_.open(NetlinkUse::kDumps)) return error;
   Configs seen;
   if (!read_interfaces(&seen)) {
     return make_error("ESYSTEM", EIO, "asking the kernel for its interfaces failed");
   }
-  for (size_t i = 0; i < count_; i++) {
-    lans_[i].config = seen[i];
-    if (auto error = check(seen[i])) return error;
-  }
+  if (auto error = check(std::span(seen).first(count_))) return error;
+  for (size_t i = 0; i < count_; i++) lans_[i].config = seen[i];
   transport_ = config->transport == Transport::kUdp ? Transport::kUdp : Transport::kRaw;
   auto error = open_all(config->port);
   if (error && error->code == "EPERM_NET_RAW" && config->transport == Transport::kAutomatic) {
@@ -81,19 +93,22 @@ std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
 
 std::optional<size_t> LanSet::find(uint32_t ifindex, const InterfaceName& name) const {
   for (size_t i = 0; i < count_; i++) {
-    if (lans_[i].config.ifindex == ifindex || lans_[i].config.interface == name) return i;
+    if (lans_[i].config.ifindex == ifindex || is_named(lans_[i], name)) return i;
   }
   return std::nullopt;
 }
 
-// Starts from the names alone: an interface that the kernel does not list has index 0 and no
-// addresses.
+// By its index, whatever it is called now; when that is gone, by a name. An interface that the
+// kernel does not list has index 0 and no addresses.
 bool LanSet::read_interfaces(Configs* seen) {
   const auto take_link = [&](const NetlinkNotice& notice) {
     if (notice.kind != NetlinkNotice::Kind::kLink) return;
     for (size_t i = 0; i < count_; i++) {
       LanConfig& lan = (*seen)[i];
-      if (!(lan.interface == notice.link.name)) continue;
+      const bool same = notice.link.ifindex == lans_[i].config.ifindex;
+      const bool namesake = lan.ifindex == 0 && is_named(lans_[i], notice.link.name);
+      if (!same && !namesake) continue;
+      lan.interface = notice.link.name;
       lan.ifindex = notice.link.ifindex;
       lan.mac = notice.link.mac;
       lan.carrier = notice.link.admin_up && notice.link.carrier;
@@ -139,7 +154,8 @@ LanSet::Changes LanSet::refresh() {
     lan.config = seen[i];
     if (before.carrier != lan.config.carrier) changes.carrier |= bit;
     const bool moved = before.ifindex != lan.config.ifindex;
-    const bool changed = before.mac != lan.config.mac || !same_addresses(before, lan.config);
+    const bool changed = before.mac != lan.config.mac || !same_addresses(before, lan.config) ||
+                         !(before.interface == lan.config.interface);
     // Told only of an interface that is there: one that went away has lost its carrier, and that is
     // enough to know.
     if ((moved || changed) && lan.config.ifindex != 0) changes.interface |= bit;

@@ -1,8 +1,10 @@
 // This host's LANs: their sockets, and what their interfaces are like just now. Knows how to open
 // and reopen them; the reactor decides when. Engine thread only.
 //
-// An interface is known by its name. A driver that is reloaded gives the name another index: the
-// socket is opened anew then, in the memory of the old one.
+// An interface is found by its name, and then kept by its index: it goes on serving when it is
+// renamed, and another one that gets its name is not taken for it. A driver that is reloaded gives
+// the name, as configured or as of late, another index: the socket is opened anew then, in the
+// memory of the old one; so is that of an interface which had no address yet, with its first.
 #pragma once
 
 #include <array>
@@ -18,6 +20,7 @@ class LanSet {
  public:
   struct Lan {
     LanConfig config;
+    InterfaceName configured;  // `config.interface` is what it is called now
     Owned<LanSocket> socket;   // empty while the interface is away
     TransportCounters closed;  // of sockets that were closed before
   };

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string>
 #include <thread>
 
 #include "io/lans.h"
@@ -91,6 +93,57 @@ TEST_CASE("a rule that somebody deletes is repaired, a lost interface comes back
   CHECK(host.wait_for(is_path_up));
 }
 
+TEST_CASE("a LAN whose interface has no address yet joins when it gets one") {
+  Transport transport{};
+  SUBCASE("raw") { transport = Transport::kRaw; }
+  SUBCASE("udp") { transport = Transport::kUdp; }
+  Lans lans;
+  Host& host = lans.hosts[0];
+  host.space.run("ip addr flush dev ethA");  // the link-local one as well
+  for (int h = 0; h < 2; h++) lans.start(h, transport);
+  for (Host& each : lans.hosts) CHECK(each.wait_for(is_path_up));
+  CHECK(host.snapshot()->lans[0].addresses.empty());
+  CHECK(host.count(is_path_up) == 1);  // by the other LAN alone
+  host.space.run("ip addr add 10.0.1.1/24 dev ethA");
+  const auto is_up_on_a = [](const Event& e) { return is_path_up(e) && e.lan == LanIndex{0}; };
+  for (Host& each : lans.hosts) CHECK(each.wait_for(is_up_on_a));
+  // A host's adverts are taken over once in 100 ms; only an address that is known can move.
+  CHECK(Host::eventually([&] {
+    const auto taken = lans.hosts[1].snapshot();
+    return std::all_of(taken->paths.begin(), taken->paths.end(),
+                       [](const PathRow& path) { return !path.addresses.empty(); });
+  }));
+  lans.middle.run("ip link set pA2 nomaster");
+  for (Host& each : lans.hosts) CHECK(each.wait_for(is_failover));
+}
+
+TEST_CASE("an interface that is renamed goes on serving, and no namesake takes its place") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  const auto lan_a = [&] { return host.snapshot()->lans[0]; };
+  const auto all_up = [&] {
+    const auto taken = host.snapshot();
+    return std::all_of(taken->paths.begin(), taken->paths.end(),
+                       [](const PathRow& path) { return path.state == PathState::kUp; });
+  };
+  host.space.run(  // an older kernel renames only what is down
+      "ip link set ethA name red 2>/dev/null || { ip link set ethA down; "
+      "ip link set ethA name red; ip link set red up; }");
+  CHECK(Host::eventually([&] { return lan_a().interface.view() == "red"; }));
+  lab::connect(lans.middle, "pX", host.space, "ethA");
+  host.space.run("ip addr add 10.0.9.1/24 dev ethA");
+  host.space.run("ip addr add 10.0.1.77/24 dev red");  // all interfaces are looked at again
+  CHECK(Host::eventually([&] { return lan_a().addresses.size() == 3; }));
+  CHECK(lan_a().interface.view() == "red");
+  CHECK(lan_a().name.view() == "A");
+  CHECK(lan_a().carrier);
+  CHECK(Host::eventually(all_up));
+  lans.middle.run("ip link set pA2 nomaster");
+  CHECK(host.wait_for(is_failover));
+}
+
 TEST_CASE("without a capability: another transport, or an error that says what to grant") {
   Lans lans;
   RuntimeConfig config = lans.config(0, Transport::kAutomatic);
@@ -137,6 +190,17 @@ TEST_CASE("start errors name what is wrong") {
     REQUIRE(error);
     CHECK(error->code == "ENOLAN");
     CHECK(error->message.find("nope0") != std::string::npos);
+  }
+  SUBCASE("no address anywhere") {
+    for (const char* name : {"ethA", "ethB"}) {
+      lans.hosts[0].space.run(std::string("ip addr flush dev ") + name);
+    }
+    Runtime runtime(
+        config, [](void*) {}, nullptr);
+    const auto error = runtime.start();
+    REQUIRE(error);
+    CHECK(error->code == "ENOADDRESS");
+    CHECK(error->message.find("ethA") != std::string::npos);
   }
   SUBCASE("a port that is taken") {
     Runtime first(

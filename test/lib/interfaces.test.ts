@@ -80,6 +80,19 @@ t.test('with --lan: exactly those, in the order given', async (t) => {
   t.same(warnings, []);
 });
 
+t.test('an address may come later, to all LANs but one', async (t) => {
+  const { lans, warnings } = chooseLans(
+    [lo, device('eth5', []), eth0],
+    choices('A=eth5', 'B=eth0'),
+  );
+  t.same(
+    lans.map((lan) => lan.interface),
+    ['eth5', 'eth0'],
+  );
+  t.equal(warnings.length, 1);
+  t.match(warnings[0], /^LAN A \(eth5\) has no address: it serves nobody until it gets one/);
+});
+
 t.test('by subnet: the interface with an address in it, in either family', async (t) => {
   const wanted = choices('B=fd00:3::/64', 'A=10.0.1.0/24');
   t.same(
