@@ -85,7 +85,7 @@ export class Faild implements AsyncDisposable {
   private constructor(config: Config, policy: Policy = configuredPolicy) {
     const interfaces = native.listInterfaces(config.networkNamespace ?? '');
     const { lans, warnings } = chooseLans(interfaces, config.lans, config.ignoredInterfaces);
-    const plan = makePlan(policy, { config, lans, peers: [] });
+    const plan = { ...makePlan(policy, { config, lans, peers: [] }), drained: [] };
     const identity = takeIdentity(config.stateDir);
     this.warnings = warnings;
     this.lans = lans;
@@ -137,7 +137,8 @@ export class Faild implements AsyncDisposable {
    */
   async reconfigure(config: Config): Promise<void> {
     const { peers } = await this.status();
-    const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
+    const { drained } = this.#facts.plan;
+    const plan = { ...makePlan(this.#policy, { config, lans: this.lans, peers }), drained };
     await this.#commands.run({ kind: 'set-plan', plan });
     this.#facts = { ...this.#facts, config, plan };
   }

@@ -43,6 +43,11 @@ export interface NativePlan {
   grayLoss: number;
   /** A path whose smoothed round-trip time is longer is left; 0: no limit. */
   grayRoundTripUs: number;
+  /**
+   * LAN indexes: no traffic takes these while a peer can be reached by another, and the peers are
+   * told to leave them.
+   */
+  drained: number[];
 }
 
 export interface NativeEngineConfig {
@@ -129,6 +134,8 @@ export interface NativePathRow {
   /** Share of packets lost of late, 0 .. 1. */
   loss: number;
   failovers: number;
+  /** Moved by command. */
+  forced: boolean;
   addresses: string[];
   mac: string;
 }

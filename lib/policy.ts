@@ -7,8 +7,11 @@ import { FaildError, messageOf } from './errors.js';
 import type { NativeLan, NativePlan, SwitchbackName } from './native.js';
 import type { StatusPeer } from './status.js';
 
-/** What the engine executes alone; lib/native.ts says what each field means. */
-export type Plan = NativePlan;
+/**
+ * What the engine executes alone; lib/native.ts says what each field means. What the operator
+ * drains is his own matter, and added by faild.ts.
+ */
+export type Plan = Omit<NativePlan, 'drained'>;
 
 export interface PolicyInput {
   config: Readonly<Config>;

@@ -37,7 +37,11 @@ function lanRow(lan: StatusLan): Row {
     lan.addresses[0] ?? 'no address',
     lan.state === 'no-peer' ? 'no peer' : lan.state,
     `${up} up, ${down} down${waiting}`,
-    [lan.carrier ? '' : 'no carrier', lan.moved ? 'all traffic moved' : '']
+    [
+      lan.carrier ? '' : 'no carrier',
+      lan.moved ? 'all traffic moved' : '',
+      lan.drained ? 'drained' : '',
+    ]
       .filter(Boolean)
       .join(', '),
   ];

@@ -59,9 +59,11 @@ export interface StatusSettings {
 }
 
 /** As lib/native.ts says it, with LANs by name. */
-export interface StatusPlan extends Omit<NativePlan, 'preference'> {
+export interface StatusPlan extends Omit<NativePlan, 'preference' | 'drained'> {
   /** The first alternate first. */
   preference: string[];
+  /** Kept free of traffic on command, until `undrain`. */
+  drained: string[];
 }
 
 export interface StatusScheduling {
@@ -87,6 +89,8 @@ export interface StatusLan extends LanRef {
   carrier: boolean;
   /** The whole LAN's traffic is on its alternates, by one rule. */
   moved: boolean;
+  /** Kept free of traffic on command. */
+  drained: boolean;
   addresses: string[];
   paths: { up: number; down: number; other: number };
   sent: number;
@@ -125,6 +129,8 @@ export interface StatusPath {
   /** Share of packets lost of late, 0 .. 1. */
   loss: number;
   failovers: number;
+  /** Moved by `failover`, not by a verdict. */
+  forced: boolean;
   addresses: string[];
   mac: string;
 }
@@ -164,7 +170,11 @@ export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: Cloc
       restoreAfter: config.restoreAfter,
       port: config.port,
     },
-    plan: { ...plan, preference: plan.preference.map((index) => nameOf(index, names)) },
+    plan: {
+      ...plan,
+      preference: plan.preference.map((index) => nameOf(index, names)),
+      drained: plan.drained.map((index) => nameOf(index, names)),
+    },
     transport: engine.transport,
     scheduling: {
       mode: engine.realtime ? 'fifo' : 'other',
@@ -175,7 +185,7 @@ export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: Cloc
       locked: engine.memoryLocked,
       hint: engine.memoryLocked ? null : engine.lockHint,
     },
-    lans: snapshot.lans.map((row) => buildLan(row, snapshot.takenUs, now)),
+    lans: snapshot.lans.map((row) => buildLan(row, plan, snapshot.takenUs, now)),
     peers,
     alternates: peers.flatMap(alternatesOf),
     counters: snapshot.counters,
@@ -189,7 +199,12 @@ export function anyPathDown(status: Status): boolean {
   return status.peers.some((peer) => peer.paths.some((path) => path.state === 'down'));
 }
 
-function buildLan(row: NativeLanRow, takenUs: number, now: ClockReading): StatusLan {
+function buildLan(
+  row: NativeLanRow,
+  { drained }: NativePlan,
+  takenUs: number,
+  now: ClockReading,
+): StatusLan {
   return {
     index: row.index,
     name: row.name,
@@ -199,6 +214,7 @@ function buildLan(row: NativeLanRow, takenUs: number, now: ClockReading): Status
     ageS: seconds(takenUs - row.sinceUs),
     carrier: row.carrier,
     moved: row.moved,
+    drained: drained.includes(row.index),
     addresses: row.addresses,
     paths: { up: row.pathsUp, down: row.pathsDown, other: row.pathsOther },
     sent: row.sent,
@@ -261,6 +277,7 @@ function buildPath(
     lost: row.lost,
     loss: Math.round(row.loss * 1e4) / 1e4,
     failovers: row.failovers,
+    forced: row.forced,
     addresses: row.addresses,
     mac: row.mac,
   };

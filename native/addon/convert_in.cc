@@ -28,18 +28,25 @@ std::optional<LossShare> optional_loss(const Fields& from, const char* name) {
   return LossShare{static_cast<uint32_t>(share * kLossOfAll)};
 }
 
-Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
-  const Fields from(value, path);
-  Plan plan;
+// LANs, none of them twice.
+void read_lans(const Fields& from, const char* name, size_t least, size_t lan_count,
+               BoundedVector<LanIndex, kMaxLans>* lans) {
   std::array<bool, kMaxLans> named{};
-  // Each LAN once: as many as there are, and none twice.
-  from.list("preference", lan_count, lan_count, [&](const Napi::Value& item, const Where& where) {
+  from.list(name, least, lan_count, [&](const Napi::Value& item, const Where& where) {
     const LanIndex lan = to_lan(item, where, lan_count);
     if (failed(item.Env())) return;
     if (named[lan.value]) refuse(item, where, "each LAN only once");
     named[lan.value] = true;
-    (void)plan.preference.push(lan);
+    (void)lans->push(lan);
   });
+}
+
+Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
+  const Fields from(value, path);
+  Plan plan;
+  // Each LAN once: as many as there are, and none twice.
+  read_lans(from, "preference", lan_count, lan_count, &plan.preference);
+  read_lans(from, "drained", 0, lan_count, &plan.drained);
   plan.switchback = static_cast<Switchback>(from.choice("switchback", kSwitchbacks));
   plan.hold = from.duration_us("holdUs", Duration(), kMaxHold);
   plan.flap_window = optional_duration(from, "flapWindowUs");

@@ -49,6 +49,7 @@ Napi::Object from_row(Napi::Env env, const PathRow& row) {
   object.Set("lost", from_count(env, row.lost));
   object.Set("loss", static_cast<double>(row.loss.value) / kLossOfAll);
   object.Set("failovers", row.failovers);
+  object.Set("forced", row.forced);
   object.Set("addresses", from_prefixes(env, row.addresses));
   object.Set("mac", from_text(env, to_text(row.mac)));
   return object;

@@ -2,6 +2,8 @@
 // EngineConfig, and the size of the route tables, for the engine and the resync.
 #include "core/config.h"
 
+#include <algorithm>
+
 namespace faild {
 namespace {
 
@@ -16,6 +18,10 @@ constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
 
 size_t route_places(const EngineConfig& config) {
   return config.max_peers * config.lans.size() * kPlacesPerPath + kRulePlaces;
+}
+
+bool is_drained(const Plan& plan, LanIndex lan) {
+  return std::find(plan.drained.begin(), plan.drained.end(), lan) != plan.drained.end();
 }
 
 uint32_t cluster_hash(std::string_view name) {

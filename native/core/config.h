@@ -41,8 +41,8 @@ enum class Switchback : uint8_t {
 
 // What policy decides beforehand. The engine executes it alone and never asks back.
 //
-// The last three are off unless set. Flap penalty: a path that goes down within `flap_window` after
-// it came up has flapped; each flap doubles the good packets that its next revalidation needs
+// The optional ones are off unless set. Flap penalty: a path that goes down within `flap_window`
+// after it came up has flapped; each flap doubles the good packets that its next revalidation needs
 // (path.h bounds it), each quiet window halves them again. It never slows a failover. Gray
 // failures: a path that works, but loses more than `loss_limit` of its packets or whose smoothed
 // round-trip time exceeds `round_trip_limit`, is left like a dead one.
@@ -54,7 +54,12 @@ struct Plan {
   std::optional<Duration> flap_window;
   std::optional<LossShare> loss_limit;
   std::optional<Duration> round_trip_limit;
+  // Kept free of traffic by the operator, each at most once: what can leave these LANs does, and
+  // peers that have another way are told that we do not hear them here, so that they leave too.
+  BoundedVector<LanIndex, kMaxLans> drained;
 };
+
+[[nodiscard]] bool is_drained(const Plan& plan, LanIndex lan);
 
 struct EngineConfig {
   HostId host;

@@ -152,6 +152,8 @@ class Engine::Impl {
                  bool quiet);
   void count_state(Lan& lan, PathState state, int32_t by);
   void update_missing(uint32_t slot);
+  void update_missing_of(uint32_t peer);
+  [[nodiscard]] bool is_turned_away(uint32_t slot) const;
   void path_silent(Instant now, uint32_t slot, Effects& effects);
   [[nodiscard]] bool has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_wholly_silent(LanIndex lan, Instant at) const;
@@ -179,6 +181,7 @@ class Engine::Impl {
   void decide_some(Instant now);
   void decide_peer(Instant now, uint32_t peer);
   void decide_path(Instant now, uint32_t slot);
+  [[nodiscard]] bool is_moved_by_hand(uint32_t slot) const;
   void leave_path(Instant now, uint32_t slot);
   void return_path(Instant now, uint32_t slot);
   void set_via(uint32_t slot, std::optional<LanIndex> via);
@@ -206,6 +209,7 @@ class Engine::Impl {
   void relocate_some(Instant now, Effects& effects);
   void clean_up(uint32_t id);
   [[nodiscard]] int set_plan(const Plan& plan);
+  void permit_return(LanIndex lan);
   [[nodiscard]] int move_by_hand(const Command& command);
 
   // --- addressing

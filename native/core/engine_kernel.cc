@@ -69,6 +69,9 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
   const Path& path = paths_[outcome.tag];
   Event event =
       path_event(path.via ? EventKind::kFailover : EventKind::kSwitchback, now, outcome.tag);
+  if (path.via && path.state == PathState::kUp && is_moved_by_hand(outcome.tag)) {
+    event.reason = Reason::kOperator;
+  }
   event.silence = path.detect;  // the evidence is the verdict's, not this moment's
   event.missed = path.missed;
   event.apply = now - path.verdict_at;
@@ -334,10 +337,27 @@ int Engine::Impl::set_plan(const Plan& plan) {
     named[lan.value] = true;
   }
   if (plan.preference.size() != lans_.size()) return EINVAL;
+  for (const LanIndex lan : plan.drained) {
+    if (lan.value >= lans_.size()) return EINVAL;
+  }
+  for (const LanIndex lan : plan_.drained) {
+    if (!is_drained(plan, lan)) permit_return(lan);
+  }
   plan_ = plan;
   rules_ = rules_of(config_, plan);
-  for (uint32_t peer = 0; peer < peers_.size(); peer++) mark_dirty(peer);
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    mark_dirty(peer);
+    update_missing_of(peer);
+  }
   return 0;
+}
+
+// What was drained away may come home, whatever the policy says of failovers.
+void Engine::Impl::permit_return(LanIndex lan) {
+  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
+    Path& path = paths_[slot_of(peer, lan)];
+    path.return_permitted = path.return_permitted || (path.via && !path.forced);
+  }
 }
 
 int Engine::Impl::move_by_hand(const Command& command) {
@@ -348,7 +368,7 @@ int Engine::Impl::move_by_hand(const Command& command) {
     if (only && *only != peer) continue;
     Path& path = paths_[slot_of(peer, command.lan)];
     path.forced = command.kind == Command::Kind::kFailover;
-    path.return_permitted = !path.forced;
+    path.return_permitted = !path.forced && path.via;
     mark_dirty(peer);
   }
   return 0;

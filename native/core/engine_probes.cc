@@ -110,7 +110,7 @@ void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effe
   if (!by_broadcast) packet->to = SendPacket::Unicast{in.from, path.mac};
   out_.sequence = ++lans_[in.lan.value].unicast_sequence;
   out_.solicit = in_.solicit;  // which of the asker's two sequences is echoed
-  out_.hears_you = path.hearing || path.state == PathState::kUnknown;
+  out_.hears_you = (path.hearing || path.state == PathState::kUnknown) && !path.missing_slot;
   out_.to = in_.host;
   out_.to_incarnation = in_.incarnation;
   out_.echo_sequence = in_.sequence;

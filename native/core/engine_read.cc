@@ -36,6 +36,7 @@ void Engine::Impl::read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* 
   row->lost = path.lost;
   row->loss = path.loss;
   row->failovers = path.failovers;
+  row->forced = path.forced;
   row->mac = path.mac;
   if (const LanAdvert* advert = advert_of(slot)) row->addresses = advert->addresses;
 }

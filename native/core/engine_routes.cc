@@ -42,12 +42,13 @@ void Engine::Impl::decide_peer(Instant now, uint32_t peer) {
 // One path's choice, from its state:
 //
 //   down, suspect, moved by hand   traffic takes a good alternate; without one all stays as it is
+//   up, its LAN drained            the same
 //   up                             traffic comes back as the plan asks
 //   unknown, stopped               all stays as it is
 void Engine::Impl::decide_path(Instant now, uint32_t slot) {
   Path& path = paths_[slot];
   const auto before = path.via;
-  if (path.state == PathState::kDown || path.suspect || path.forced) {
+  if (path.state == PathState::kDown || path.suspect || is_moved_by_hand(slot)) {
     leave_path(now, slot);
   } else if (path.state == PathState::kUp) {
     path.patience_at.reset();
@@ -58,6 +59,11 @@ void Engine::Impl::decide_path(Instant now, uint32_t slot) {
   }
   apply_routes(slot, before != path.via);
   arm(slot);
+}
+
+bool Engine::Impl::is_moved_by_hand(uint32_t slot) const {
+  const Path& path = paths_[slot];
+  return path.forced || (path.state == PathState::kUp && is_drained(plan_, lan_of(slot)));
 }
 
 void Engine::Impl::leave_path(Instant now, uint32_t slot) {
@@ -81,7 +87,14 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
     if (at < *path.patience_at) return;
   }
   path.patience_at.reset();
-  if (path.via != alternate) set_via(slot, alternate);
+  if (path.via == alternate) return;
+  if (path.state == PathState::kUp && !path.suspect) {
+    // Nothing was missed: the operator's word is the verdict.
+    path.verdict_at = now;
+    path.detect = Duration();
+    path.missed = 0;
+  }
+  set_via(slot, alternate);
 }
 
 // Traffic returns in two steps. First both LANs serve: a strict rp_filter at either end accepts
@@ -98,14 +111,16 @@ void Engine::Impl::return_path(Instant now, uint32_t slot) {
     set_via(slot, std::nullopt);
     return;
   }
-  const bool stays = plan_.switchback == Switchback::kSticky ||
-                     (plan_.switchback == Switchback::kManual && !path.return_permitted);
+  // The LAN that it takes is to be freed: neither policy nor hold time keeps it there.
+  const bool unwelcome = is_drained(plan_, *path.via);
+  const bool stays = plan_.switchback != Switchback::kAuto && !path.return_permitted && !unwelcome;
   if (stays && !path.returning) {
     path.return_at.reset();  // of a plan that would have let it return
     return;
   }
   if (!path.returning) {
-    const Instant from = std::min(path.since - shift_, at) + plan_.hold;
+    const Duration hold = unwelcome ? Duration() : plan_.hold;
+    const Instant from = std::min(path.since - shift_, at) + hold;
     if (at < from) {
       path.return_at = from;
       return;
@@ -117,7 +132,6 @@ void Engine::Impl::return_path(Instant now, uint32_t slot) {
   if (path.return_at && at < *path.return_at) return;
   path.returning = false;
   path.return_at.reset();
-  path.return_permitted = false;
   path.verdict_at = now;
   set_via(slot, std::nullopt);
 }
@@ -132,6 +146,7 @@ void Engine::Impl::set_via(uint32_t slot, std::optional<LanIndex> via) {
     path.failovers++;
     counters_.failovers++;
   } else {
+    path.return_permitted = false;  // used up
     counters_.switchbacks++;
   }
 }

@@ -62,7 +62,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
       neighbours_wanted_++;
     }
   }
-  update_missing(slot);
+  update_missing_of(peer_of(slot));
   mark_dirty(peer_of(slot));
   arm(slot);
   if (quiet) return;
@@ -91,14 +91,27 @@ Event Engine::Impl::path_event(EventKind kind, Instant now, uint32_t slot) const
   return event;
 }
 
-// We list a peer as missing while its path is down because *we* do not hear it. It cannot switch
-// back before it knows that we do again, so that is said at once.
+// The peer can reach us by another LAN, and shall: this one is to be freed of traffic.
+bool Engine::Impl::is_turned_away(uint32_t slot) const {
+  if (!is_drained(plan_, lan_of(slot))) return false;
+  const auto paths = paths_of(peer_of(slot));
+  for (size_t i = 0; i < paths.size(); i++) {
+    const LanIndex other{static_cast<uint8_t>(i)};
+    if (paths[i].state == PathState::kUp && !is_drained(plan_, other)) return true;
+  }
+  return false;
+}
+
+// We list a peer as missing while its path is down because *we* do not hear it, or to turn it away.
+// It cannot switch, or switch back, before it knows that, so it is said at once.
 void Engine::Impl::update_missing(uint32_t slot) {
   Path& path = paths_[slot];
-  const bool listed = path.state == PathState::kDown && !path.hearing;
+  const bool lost = path.state == PathState::kDown && !path.hearing;
+  const bool listed = lost || (path.known && is_turned_away(slot));
   if (listed == path.missing_slot.has_value()) return;
   MissingList& list = missing_[lan_of(slot).value];
   if (listed) {
+    if (!lost) lans_[lan_of(slot).value].urgent = config_.requestor;
     path.missing_slot = list.join(peer_of(slot));
     return;
   }
@@ -107,6 +120,13 @@ void Engine::Impl::update_missing(uint32_t slot) {
   path.missing_slot.reset();
   if (const auto moved = list.leave(place)) {
     paths_[slot_of(*moved, lan_of(slot))].missing_slot = place;
+  }
+}
+
+// A drained LAN turns away whoever is up elsewhere, so one path's state concerns the others.
+void Engine::Impl::update_missing_of(uint32_t peer) {
+  for (size_t i = 0; i < lans_.size(); i++) {
+    update_missing(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}));
   }
 }
 

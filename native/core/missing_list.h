@@ -1,5 +1,5 @@
-// The peers that we do not hear on one LAN, for the missing list of our INQs: constant-time
-// changes, and a window that rotates when they are more than one packet holds.
+// The peers that we do not hear on one LAN, or turn away from it, for the missing list of our INQs:
+// constant-time changes, and a window that rotates when they are more than one packet holds.
 #pragma once
 
 #include <cstddef>

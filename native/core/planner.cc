@@ -5,30 +5,46 @@
 
 namespace faild {
 
+namespace {
+
+// The first in the order of preference that `serves`, drained or not as asked.
+template <typename Serves>
+std::optional<LanIndex> first_of(const Plan& plan, LanIndex lan, bool drained, Serves serves) {
+  for (const LanIndex candidate : plan.preference) {
+    if (candidate == lan || is_drained(plan, candidate) != drained) continue;
+    if (serves(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
                                          const Plan& plan, const DetectorRules& rules,
                                          Instant now) {
-  const auto current = paths[lan.value].via;
-  if (current && paths[current->value].state == PathState::kUp) return current;
-  for (const LanIndex candidate : plan.preference) {
-    if (candidate != lan && is_fresh(paths[candidate.value], rules, now)) return candidate;
-  }
-  return std::nullopt;
+  const Path& own = paths[lan.value];
+  const auto current = own.via;
+  const bool works = current && paths[current->value].state == PathState::kUp;
+  const auto fresh = [&](LanIndex other) { return is_fresh(paths[other.value], rules, now); };
+  if (works && !is_drained(plan, *current)) return current;
+  if (const auto alternate = first_of(plan, lan, false, fresh)) return alternate;
+  if (own.state == PathState::kUp && !own.suspect) return std::nullopt;
+  return works ? current : first_of(plan, lan, true, fresh);
 }
 
 std::optional<LanIndex> choose_standby(std::span<const Path> paths, LanIndex lan,
                                        const Plan& plan) {
+  const auto up = [&](LanIndex other) { return paths[other.value].state == PathState::kUp; };
   const auto current = paths[lan.value].via;
-  if (current && paths[current->value].state == PathState::kUp) return current;
-  for (const LanIndex candidate : plan.preference) {
-    if (candidate != lan && paths[candidate.value].state == PathState::kUp) return candidate;
-  }
-  return std::nullopt;
+  const bool works = current && up(*current);
+  if (works && !is_drained(plan, *current)) return current;
+  if (const auto alternate = first_of(plan, lan, false, up)) return alternate;
+  return works ? current : first_of(plan, lan, true, up);
 }
 
 bool may_leave(const Path& path, Instant now) {
   const bool just_judged = now - path.verdict_at < path.interval;
-  return path.good == 0 || just_judged || path.forced || path.suspect || path.gray;
+  return path.state == PathState::kUp || path.good == 0 || just_judged || path.forced || path.gray;
 }
 
 std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,

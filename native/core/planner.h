@@ -2,7 +2,8 @@
 // functions: the engine gathers what they need and hands the result to the route store.
 //
 // The order of alternates is the plan's order of preference. One that carries the traffic already
-// is kept while it is up, so that a better one coming back moves nothing.
+// is kept while it is up, so that a better one coming back moves nothing. A drained LAN is taken
+// only for traffic whose own LAN fails it, and where nothing else serves.
 #pragma once
 
 #include <optional>

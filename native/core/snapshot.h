@@ -33,6 +33,7 @@ struct PathRow {
   uint64_t received = 0, lost = 0;     // packets; lost by gaps in the sequence
   LossShare loss;                      // of late, smoothed
   uint32_t failovers = 0;
+  bool forced = false;  // moved by a command
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
   MacAddress mac;
 };

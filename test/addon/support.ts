@@ -11,6 +11,7 @@ import type {
 /** LAN 0 first, everything else off. */
 export const plainPlan: NativePlan = {
   preference: [0, 1],
+  drained: [],
   switchback: 'auto',
   holdUs: 0,
   flapWindowUs: 0,

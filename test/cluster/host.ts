@@ -109,7 +109,8 @@ export class Host {
   /** All LANs in their order; no hold time, no penalty, no limits. */
   plan(): NativePlan {
     const off = { holdUs: 0, flapWindowUs: 0, grayLoss: 0, grayRoundTripUs: 0 };
-    return { preference: this.interfaces.map((_, lan) => lan), switchback: 'auto', ...off };
+    const preference = this.interfaces.map((_, lan) => lan);
+    return { preference, drained: [], switchback: 'auto', ...off };
   }
 
   /** A new life of the daemon. What its predecessor left in the kernel is still there. */

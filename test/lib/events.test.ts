@@ -52,6 +52,7 @@ const path = (lan: number, address: string): NativePathRow => ({
   lost: 0,
   loss: 0,
   failovers: 0,
+  forced: false,
   addresses: [address],
   mac: '',
 });

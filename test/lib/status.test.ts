@@ -31,6 +31,7 @@ function path(host: string, lan: number, fields: Partial<NativePathRow> = {}): N
     lost: 0,
     loss: 0,
     failovers: 0,
+    forced: false,
     addresses: [`10.0.${lan + 1}.${host.slice(-2, -1) === 'b' ? 10 : 2}/24`],
     mac: '02:00:00:00:00:02',
     ...fields,
@@ -91,6 +92,7 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
     identity: { host: web1, incarnation: '0000000000000007' },
     plan: {
       preference: [1, 0],
+      drained: [0],
       switchback: 'auto' as const,
       holdUs: 30e6,
       flapWindowUs: 0,
@@ -123,7 +125,7 @@ t.test('the document', async (t) => {
     scheduling: { mode: 'fifo', hint: null },
     memory: { bytes: 17_000_000, locked: true, hint: null },
     settings: { requestor: true, intervalUs: 1000, failAfter: 3, restoreAfter: 10, port: 9311 },
-    plan: { preference: ['B', 'A'], switchback: 'auto', holdUs: 30e6 },
+    plan: { preference: ['B', 'A'], drained: ['A'], switchback: 'auto', holdUs: 30e6 },
     counters: { failovers: 1 },
   });
   t.same(
@@ -159,7 +161,7 @@ t.test('the table', async (t) => {
     renderStatus(build()),
     `web1 (00000000000000a1)  faild 1.2.3, requestor every 1 ms, down after 3, up after 10, raw
 
-LAN A  eth0    10.0.1.1/24  up  1 up, 1 down
+LAN A  eth0    10.0.1.1/24  up  1 up, 1 down                drained
 LAN B  enp3s0  10.0.2.1/24  up  1 up, 0 down, 1 not judged
 
 web2   A  10.0.1.2   up       212 us ago   rtt 81.3 us
@@ -174,7 +176,10 @@ t.test('a whole LAN moved, no peers yet, and what was not granted', async (t) =>
   const moved = build({
     lans: [{ ...lan(0, 'A', 'eth0'), moved: true, carrier: false, state: 'down' }],
   });
-  t.match(renderStatus(moved), /^LAN A {2}eth0 .* down .* no carrier, all traffic moved$/m);
+  t.match(
+    renderStatus(moved),
+    /^LAN A {2}eth0 .* down .* no carrier, all traffic moved, drained$/m,
+  );
   const alone = build({ peers: [], paths: [] }, false, false);
   t.match(renderStatus(alone), /^no peer heard yet: is faild running on the other hosts/m);
   t.match(renderStatus(alone), /^note: grant CAP_SYS_NICE\nnote: grant CAP_IPC_LOCK$/m);

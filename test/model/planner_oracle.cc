@@ -4,23 +4,46 @@
 
 namespace faild::model {
 
+// What was drained away may come home.
+void PlannerOracle::plan(const Plan& plan) {
+  const Plan former = plan_;
+  plan_ = plan;
+  for (const LanIndex lan : former.drained) {
+    for (auto& [key, way] : ways_) {
+      if (key.second == lan.value && way.via && !drained(lan.value)) way.permitted = true;
+    }
+  }
+}
+
+bool PlannerOracle::drained(size_t lan) const {
+  return std::count(plan_.drained.begin(), plan_.drained.end(),
+                    LanIndex{static_cast<uint8_t>(lan)}) > 0;
+}
+
 // The first in the order of preference that is up; for traffic that moves now: and fresh.
-std::optional<size_t> PlannerOracle::first(size_t lan, const PeerView& view, bool fresh) const {
+std::optional<size_t> PlannerOracle::first(size_t lan, const PeerView& view, bool fresh,
+                                           bool drained_ones) const {
   for (const LanIndex candidate : plan_.preference) {
     const auto& path = view.paths[candidate.value];
     const bool good = fresh ? path.fresh : path.state == PathState::kUp;
+    if (drained(candidate.value) != drained_ones) continue;
     if (candidate.value != lan && good) return candidate.value;
   }
   return std::nullopt;
 }
 
-// Traffic keeps the alternate that it has while that is up. Without any, nothing moves; but from a
-// dead alternate a path that is merely suspect is the better one.
+// Traffic keeps the alternate that it has while that is up and not drained. A drained one serves
+// only where the own LAN does not. Without any, nothing moves; but from a dead alternate a path
+// that is merely suspect is the better one.
 Way PlannerOracle::leave(const Way& was, size_t lan, const PeerView& view) const {
-  if (was.via && view.paths[*was.via].state == PathState::kUp) return {was.via, {}, {}};
-  const auto alternate = first(lan, view, true);
-  if (alternate) return {alternate, {}, {}};
-  if (view.paths[lan].state == PathState::kUp) return {};
+  const auto& own = view.paths[lan];
+  const bool works = was.via && view.paths[*was.via].state == PathState::kUp;
+  if (works && !drained(*was.via)) return {was.via, {}, {}};
+  if (const auto alternate = first(lan, view, true, false)) return {alternate, {}, {}};
+  if (own.state == PathState::kUp && !own.suspect) return {};
+  if (works) return {was.via, {}, {}};
+  if (const auto alternate = first(lan, view, true, true)) return {alternate, {}, {}};
+  if (own.state == PathState::kUp) return {};
   return {was.via, {}, {}};
 }
 
@@ -34,7 +57,9 @@ Way PlannerOracle::come_back(Instant now, const Way& was, size_t lan, const Peer
   const auto& path = view.paths[lan];
   if (!was.via || view.paths[*was.via].state != PathState::kUp) return {};
   if (was.returns) return now >= *was.returns + both_serve(path) ? Way{} : was;
-  if (plan_.switchback != Switchback::kAuto || now < path.since + plan_.hold) return was;
+  if (drained(*was.via)) return {was.via, now, {}};
+  if (plan_.switchback != Switchback::kAuto && !was.permitted) return was;
+  if (now < path.since + plan_.hold) return was;
   return {was.via, now, {}};
 }
 
@@ -44,11 +69,14 @@ void PlannerOracle::see(Instant now, size_t peer, const PeerView& view) {
     const auto& path = view.paths[lan];
     Way& way = ways_[{peer, lan}];
     before_[{peer, lan}] = way;
-    if (path.state == PathState::kDown || path.suspect) {
+    const bool permitted = way.permitted;
+    const bool goes = path.state == PathState::kUp && drained(lan);
+    if (path.state == PathState::kDown || path.suspect || goes) {
       way = leave(way, lan, view);
     } else if (path.state == PathState::kUp) {
       way = come_back(now, way, lan, view);
     }
+    way.permitted = permitted && way.via;
   }
 }
 
@@ -84,8 +112,10 @@ std::optional<size_t> PlannerOracle::via(size_t peer, size_t lan) const {
 std::optional<size_t> PlannerOracle::standby(size_t peer, size_t lan) const {
   const PeerView& view = views_.at(peer);
   const auto used = via(peer, lan);
-  if (used && view.paths[*used].state == PathState::kUp) return used;
-  return first(lan, view, false);
+  const bool works = used && view.paths[*used].state == PathState::kUp;
+  if (works && !drained(*used)) return used;
+  if (const auto prepared = first(lan, view, false, false)) return prepared;
+  return works ? used : first(lan, view, false, true);
 }
 
 RouteTarget PlannerOracle::target(const PeerView& view, size_t lan, size_t via,

@@ -41,13 +41,14 @@ struct Way {
   std::optional<size_t> via;         // none: its own LAN
   std::optional<Instant> returns;    // since then both LANs serve
   std::optional<Instant> hesitates;  // since then it could move away, but is being heard again
+  bool permitted = false;            // its LAN was drained: it may come home whatever the policy
 };
 
 class PlannerOracle {
  public:
   explicit PlannerOracle(const EngineConfig& config) : config_(config), plan_(config.plan) {}
 
-  void plan(const Plan& plan) { plan_ = plan; }
+  void plan(const Plan& plan);
   // Where an earlier run has left the traffic.
   void found(size_t peer, size_t lan, size_t via) { ways_[{peer, lan}].via = via; }
   // Time has come to `now`; the states are these.
@@ -63,7 +64,9 @@ class PlannerOracle {
 
  private:
   using Key = std::pair<size_t, size_t>;  // peer, LAN
-  [[nodiscard]] std::optional<size_t> first(size_t lan, const PeerView& view, bool fresh) const;
+  [[nodiscard]] bool drained(size_t lan) const;
+  [[nodiscard]] std::optional<size_t> first(size_t lan, const PeerView& view, bool fresh,
+                                            bool drained_ones) const;
   [[nodiscard]] Way leave(const Way& was, size_t lan, const PeerView& view) const;
   [[nodiscard]] Duration both_serve(const PeerView::PathView& path) const;
   [[nodiscard]] Way come_back(Instant now, const Way& was, size_t lan, const PeerView& view) const;

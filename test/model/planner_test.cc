@@ -1,6 +1,7 @@
 // Aim: whatever paths go up and down, singly and whole LANs together, traffic is where the oracle
-// (planner_oracle.h) says, and the kernel ends with the routes that this takes - though it refuses
-// operations, and others delete, change and leave behind entries of ours.
+// (planner_oracle.h) says, LANs drained by the operator among them, and the kernel ends with the
+// routes that this takes - though it refuses operations, and others delete, change and leave behind
+// entries of ours.
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -39,7 +40,7 @@ class Scene {
       pass(Duration::ms(any(any(3) == 0 ? 500 : 40)));
     }
     refusing_ = false;
-    change_plan(Switchback::kAuto);
+    change_plan(Switchback::kAuto, false);
     for (rig::Peer& peer : rig_.peers) peer.speaks.fill(true);
     for (rig::Peer& peer : rig_.peers) peer.hears.fill(true);
     pass(Duration::seconds(12));
@@ -111,15 +112,16 @@ class Scene {
       case 9: somebody_removes(); break;
       case 10: somebody_replaces(); break;
       case 11: resync(); break;
-      default: change_plan(any(4) == 0 ? Switchback::kSticky : Switchback::kAuto); break;
+      default: change_plan(any(4) == 0 ? Switchback::kSticky : Switchback::kAuto, true); break;
     }
   }
-  void change_plan(Switchback switchback) {
+  void change_plan(Switchback switchback, bool drains) {
     Command command;
     command.kind = Command::Kind::kSetPlan;
     command.plan = rig_.config.plan;
     command.plan.switchback = switchback;
     std::swap(command.plan.preference[0], command.plan.preference[any(lans_)]);
+    if (drains && any(2) == 0) FAILD_CHECK(command.plan.drained.push(index(any(lans_))));
     oracle_.plan(command.plan);
     rig_.engine->on_command(rig_.now, command, *rig_.effects);
     finish();
