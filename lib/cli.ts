@@ -4,12 +4,13 @@
 // `faild --version` is as quick as node itself.
 //
 // Exit status: 0 done, 1 failed (for `status`: a path is down; for `check`: right, but faild would
-// not start here), 2 bad usage or configuration, 3 no daemon answers.
+// not start here), 2 bad usage or configuration, 3 no daemon answers, 4 its engine's thread does not.
 import { Command, CommanderError, Option } from 'commander';
 
 import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
 import { type Setting, settings } from './settings.js';
+import { addVerbs } from './verbs.js';
 import { version } from './version.js';
 
 const examples = `
@@ -37,9 +38,7 @@ function makeProgram(): Command {
   addCommand(program, 'status', 'show LANs, peers and paths; exit status 1 if a path is down')
     .option('--json', 'the whole status document instead of the table')
     .action((_options, command: Command) => showStatus(command.optsWithGlobals()));
-  addCommand(program, 'events', 'follow the events, one JSON line each').action(
-    (_options, command: Command) => showEvents(command.optsWithGlobals()),
-  );
+  addVerbs((name, description) => addCommand(program, name, description), glance);
   addCommand(program, 'check', 'look at the configuration: what would be in force, is it wise?')
     .addHelpText('after', checkHelp)
     .action((_options, command: Command) => showCheck(command.optsWithGlobals()));
@@ -130,14 +129,7 @@ async function showStatus({ json, ...options }: DaemonOptions & { json?: true })
   const { anyPathDown } = await import('./status.js');
   const status = await fetchStatus(socket);
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status));
-  process.exitCode = anyPathDown(status) ? 1 : 0;
-}
-
-async function showEvents(options: DaemonOptions): Promise<void> {
-  const { socket } = await glance(options);
-  const { followEvents } = await import('./control-client.js');
-  for await (const event of followEvents(socket))
-    process.stdout.write(`${JSON.stringify(event)}\n`);
+  process.exitCode = status.engine.alive ? Number(anyPathDown(status)) : 4;
 }
 
 async function cleanUp({ force, ...options }: DaemonOptions & { force?: true }): Promise<void> {

@@ -1,5 +1,5 @@
-// Asking a running daemon over its control socket. Used by cli.ts, and by control.ts to tell a
-// living daemon from the socket file that a dead one has left.
+// Asking a running daemon over its control sockets. Used by cli.ts and verbs.ts, and by control.ts
+// to tell a living daemon from the socket file that a dead one has left.
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from './errors.js';
 import type { FaildEvent } from './events.js';
 import type { ReloadAnswer } from './reload.js';
+import { adminSocket } from './settings.js';
 import type { Status } from './status.js';
 
 /** A daemon answers in milliseconds; one that does not in this time is as good as none. */
@@ -28,13 +29,41 @@ export function isAnswered(socket: string): Promise<boolean> {
   });
 }
 
-export async function fetchStatus(socket: string): Promise<Status> {
-  return (await askFor(socket, 'GET', '/v1/status', 3)) as Status;
+export function fetchStatus(socket: string): Promise<Status> {
+  return fetchAnswer<Status>(socket, '/v1/status');
+}
+
+/** Any GET path of control-routes.ts that answers with JSON. */
+export async function fetchAnswer<T extends object>(
+  socket: string,
+  path: string,
+  query: Query = {},
+): Promise<T> {
+  return (await askFor(socket, 'GET', withQuery(path, query), 3)) as T;
 }
 
 /** Throws all faults of the file at once, or why the daemon would not. */
-export async function askReload(socket: string): Promise<ReloadAnswer> {
-  return (await askFor(socket, 'POST', '/v1/reload', 1)) as ReloadAnswer;
+export function askReload(socket: string): Promise<ReloadAnswer> {
+  return askToAct<ReloadAnswer>(socket, '/v1/reload');
+}
+
+/** Any POST path: for the daemon's owner, over the socket that only he can open. */
+export async function askToAct<T extends object>(
+  socket: string,
+  path: string,
+  query: Query = {},
+): Promise<T> {
+  return (await askFor(adminSocket(socket), 'POST', withQuery(path, query), 1)) as T;
+}
+
+/** What is undefined is not asked. */
+type Query = Readonly<Record<string, string | undefined>>;
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => {
+    return entry[1] !== undefined;
+  });
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 }
 
 type Answer = object & { error?: string; faults?: Fault[] };
@@ -45,20 +74,29 @@ async function askFor(
   path: string,
   exitStatus: number,
 ): Promise<object> {
-  const response = await ask(socket, method, path);
+  return await readAnswer(socket, await ask(socket, method, path), exitStatus);
+}
+
+async function readAnswer(
+  socket: string,
+  response: IncomingMessage,
+  exitStatus: number,
+): Promise<object> {
   let body = '';
   for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
   const answer = JSON.parse(body) as Answer;
   if (response.statusCode === 200) return answer;
   if (answer.faults !== undefined) throw new ConfigFaults(answer.faults);
   const line = `the daemon on ${socket} says: ${answer.error ?? body}`;
-  throw new FaildError('EDAEMON', line, { exitStatus });
+  const askersFault = response.statusCode === 400 || response.statusCode === 404;
+  throw new FaildError('EDAEMON', line, { exitStatus: askersFault ? 2 : exitStatus });
 }
 
-/** Ends when the daemon does. */
-export async function* followEvents(socket: string): AsyncGenerator<FaildEvent> {
-  const response = await ask(socket, 'GET', '/v1/events');
+/** With `since`, first those that are kept of that time. Ends when the daemon does. */
+export async function* followEvents(socket: string, since?: string): AsyncGenerator<FaildEvent> {
+  const response = await ask(socket, 'GET', withQuery('/v1/events', { since }));
   try {
+    if (response.statusCode !== 200) await readAnswer(socket, response, 3);
     for await (const line of createInterface({ input: response })) {
       if (line.startsWith('data: ')) yield JSON.parse(line.slice(6)) as FaildEvent;
     }
@@ -93,7 +131,7 @@ function explain(socket: string, error: unknown): string {
         `socket with --socket`
       );
     case 'EACCES':
-      return `${socket} may be used by root and its group only: try again with sudo`;
+      return `${socket} may not be used by this user: try again with sudo`;
     default:
       return `cannot ask the daemon on ${socket}: ${messageOf(error)}`;
   }

@@ -1,133 +1,58 @@
-// The control socket: HTTP over a Unix socket, for `faild status` and for whoever speaks HTTP
-// (`curl --unix-socket`). It is also the daemon's lock: while somebody answers on it, no second
-// daemon starts on the same path.
+// The control sockets: HTTP over Unix sockets, for faild's own commands and for whoever speaks HTTP
+// (`curl --unix-socket`). What is asked there, and answered, is in control-routes.ts.
 //
-//   GET /v1/status   the status document (status.ts)
-//   GET /v1/events   events as they come, as server-sent events: `data: {...}`
-//   POST /v1/reload  read the configuration again; the answer says what has changed (reload.ts)
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+//   PATH        root and its group may look                                           mode 0660
+//   PATH.admin  its owner (and root) may look and act: reload, failover, drain, ...   mode 0600
+//
+// Two sockets, because the kernel itself then keeps strangers out: connect(2) asks for write
+// permission on the socket's file, so that no line of ours has to judge who somebody is. One socket
+// with SO_PEERCRED would need native code for what Node cannot ask, and a decision at each request.
+//
+// The first is also the daemon's lock: while somebody answers on it, no second daemon starts on the
+// same path.
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import { dirname } from 'node:path';
 
 import { isAnswered } from './control-client.js';
-import { ConfigFaults, codeOf, FaildError, messageOf } from './errors.js';
-import type { EventStream } from './event-queue.js';
-import type { ReloadAnswer } from './reload.js';
-import type { Status } from './status.js';
-
-/** What the socket speaks for. */
-export interface ControlTarget {
-  status(): Promise<Status>;
-  events(): EventStream;
-  reload(): Promise<ReloadAnswer>;
-}
+import { type ControlTarget, respond } from './control-routes.js';
+import { codeOf, FaildError, messageOf } from './errors.js';
+import { adminSocket } from './settings.js';
 
 export interface Control {
   /** From now on questions are answered; before, they get `503 starting`. */
   attach(target: ControlTarget): void;
-  /** Ends every connection and removes the socket. */
+  /** Ends every connection and removes the sockets. */
   close(): Promise<void>;
 }
 
-/** Takes the socket. Throws EALREADY when a daemon lives there. */
+/** Takes the sockets. Throws EALREADY when a daemon lives there. */
 export async function openControl(path: string): Promise<Control> {
   prepareDirectory(path);
-  await removeStale(path);
   let target: ControlTarget | undefined;
-  const server = createServer((request, response) => {
-    answer(request, response, target).catch((error: unknown) => failWith(response, error));
-  });
-  await listen(server, path);
-  chmodSync(path, 0o660);
+  const serve = (owner: boolean): Server =>
+    createServer((request, response) => void respond(request, response, { owner, target }));
+  await removeStale(path);
+  const open = [await listen(serve(false), path, 0o660)];
+  try {
+    await removeStale(adminSocket(path));
+    open.push(await listen(serve(true), adminSocket(path), 0o600));
+  } catch (error) {
+    await Promise.all(open.map(closeServer));
+    throw error;
+  }
   return {
     attach(running) {
       target = running;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: async () => void (await Promise.all(open.map(closeServer))),
   };
 }
 
-interface Route {
-  method: 'GET' | 'POST';
-  run(running: ControlTarget, response: ServerResponse): Promise<void>;
-}
-
-const routes: Record<string, Route> = {
-  '/v1/status': {
-    method: 'GET',
-    run: async (running, response) => send(response, 200, await running.status()),
-  },
-  '/v1/events': {
-    method: 'GET',
-    run: (running, response) => streamEvents(response, running.events()),
-  },
-  '/v1/reload': {
-    method: 'POST',
-    run: async (running, response) => send(response, 200, await running.reload()),
-  },
-};
-
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: ControlTarget | undefined,
-): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://faild');
-  const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
-  if (route === undefined) {
-    const known = Object.keys(routes).join(', ');
-    return fail(response, 404, `there is no ${pathname}; there are ${known}`);
-  }
-  if (request.method !== route.method) {
-    response.setHeader('Allow', route.method);
-    return fail(response, 405, `${request.method} is not allowed here; use ${route.method}`);
-  }
-  if (target === undefined) return fail(response, 503, 'starting; ask again in a moment');
-  await route.run(target, response);
-}
-
-function send(response: ServerResponse, code: number, body: object): void {
-  response.writeHead(code, { 'Content-Type': 'application/json' });
-  response.end(`${JSON.stringify(body)}\n`);
-}
-
-/** A configuration with faults is the asker's; all else is ours. */
-function failWith(response: ServerResponse, error: unknown): void {
-  if (error instanceof ConfigFaults) {
-    send(response, 422, { error: messageOf(error), faults: error.faults });
-  } else {
-    fail(response, 500, messageOf(error));
-  }
-}
-
-function fail(response: ServerResponse, code: number, error: string): void {
-  if (response.headersSent) response.destroy();
-  else send(response, code, { error });
-}
-
-/**
- * A slow reader fills its own bounded queue (and is told what it lost), never the daemon's memory.
- */
-async function streamEvents(response: ServerResponse, events: EventStream): Promise<void> {
-  response.once('close', () => void events.return());
-  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-  response.flushHeaders();
-  for await (const event of events) {
-    if (!response.write(`event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)) {
-      await drained(response);
-    }
-  }
-  response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    server.close(() => resolve());
+    server.closeAllConnections();
   });
 }
 
@@ -153,12 +78,18 @@ async function removeStale(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
-function listen(server: Server, path: string): Promise<void> {
+/** The socket is born with its mode, so that there is no moment in which others could connect. */
+function listen(server: Server, path: string, mode: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       reject(codeOf(error) === 'EADDRINUSE' ? alreadyRunning(path) : socketError(path, error));
     });
-    server.listen(path, resolve);
+    const before = process.umask(0o777 & ~mode);
+    try {
+      server.listen(path, () => resolve(server)); // binds before it returns
+    } finally {
+      process.umask(before);
+    }
   });
 }
 

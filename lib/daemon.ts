@@ -4,11 +4,15 @@ import { adviseOn, type Surroundings } from './advice.js';
 import { type DaemonConfig, type DaemonOptions, readSettings, toConfig } from './config.js';
 import { loadOptions } from './config-file.js';
 import { type Control, openControl } from './control.js';
+import type { ControlTarget } from './control-routes.js';
 import { ConfigFaults, messageOf, showFault } from './errors.js';
 import type { EventStream } from './event-queue.js';
 import { Faild } from './faild.js';
+import { namespaceId } from './kernel-routes.js';
 import { type Log, openLog } from './log.js';
 import { readRpFilters } from './machine.js';
+import { describeMove } from './move-text.js';
+import type { MoveAnswer } from './moves.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
 import type { Status } from './status.js';
 import { showDuration } from './units.js';
@@ -41,11 +45,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
   const logging = logEvents(faild.events(), log, adviser);
-  control.attach({
-    status: () => faild.status(),
-    events: () => faild.events(),
-    reload,
-  });
+  control.attach(controlled(faild, { config, log, reload }));
   sayStarted(faild, log, config);
   adviser.lookSoon();
   log.info(`stopping: ${await signal}`);
@@ -54,6 +54,37 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   await logging;
   log.info('stopped');
   log.close();
+}
+
+interface Around {
+  config: DaemonConfig;
+  log: Log;
+  reload: ControlTarget['reload'];
+}
+
+/** What is asked over the sockets, of whom. */
+function controlled(faild: Faild, { config, log, reload }: Around): ControlTarget {
+  const { networkNamespace } = config;
+  const network = { networkNamespace, namespaceId: namespaceId(networkNamespace ?? undefined) };
+  return {
+    status: () => faild.status(),
+    events: (options) => faild.events(options),
+    recentEvents: (options) => faild.recentEvents(options),
+    explainFacts: () => network,
+    reload,
+    failover: (scope) => saying(faild.failover(scope), log),
+    switchback: (scope) => saying(faild.switchback(scope), log),
+    drain: (lan) => saying(faild.drain(lan), log),
+    undrain: (lan) => saying(faild.undrain(lan), log),
+  };
+}
+
+/** What the operator does is in the log beside what comes of it. */
+async function saying(moving: Promise<MoveAnswer>, log: Log): Promise<MoveAnswer> {
+  const answer = await moving;
+  const { action, lan, peer, paths, away } = answer;
+  log.info(`on command: ${describeMove(answer)}`, { action, lan, peer, paths, away });
+  return answer;
 }
 
 async function stop(faild: Faild, control: Control, log: Log): Promise<void> {

@@ -4,16 +4,26 @@
 // The engine detects and fails over on its own thread, and needs nothing of what happens here: this
 // side names its events, answers questions about its tables, and starts and stops it.
 import { randomBytes } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 
 import { type ClockReading, wallMs } from './clock.js';
 import { Commands } from './commands.js';
 import { type Config, type FaildOptions, parseConfig } from './config.js';
 import { FaildError } from './errors.js';
 import { EventQueue, type EventStream } from './event-queue.js';
+import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
 import { type Identity, takeIdentity } from './identity.js';
 import { chooseLans } from './interfaces.js';
+import {
+  answerMove,
+  checkScope,
+  findPeer,
+  hasLeft,
+  type MoveAction,
+  type MoveAnswer,
+  type MoveScope,
+} from './moves.js';
 import {
   type NativeEngine,
   type NativeEvent,
@@ -25,12 +35,20 @@ import {
 } from './native.js';
 import { Peers } from './peers.js';
 import { configuredPolicy, makePlan, type Policy } from './policy.js';
+import { Snapshots } from './snapshots.js';
 import { buildStatus, type RunFacts, type Status } from './status.js';
 import { Told } from './told.js';
 import { version } from './version.js';
 
 /** Twice the engine's event ring: a reader that keeps up loses nothing, whatever comes at once. */
 const defaultCapacity = 8192;
+
+/** Kept for `recentEvents`: of a thousand hosts on two LANs, all that a bad day brings. */
+const recentCapacity = 4096;
+
+/** How long a move on command is waited for; the engine needs milliseconds for a large cluster. */
+const moveWithinMs = 2000;
+const lookAgainMs = 5;
 
 /** Events published at a time: then the readers get a turn, so that a burst fits their queues. */
 const publishedAtOnce = 1024;
@@ -56,11 +74,14 @@ export class Faild implements AsyncDisposable {
   readonly #peers: Peers;
   readonly #told = new Told();
   readonly #readers = new Set<EventQueue>();
+  readonly #recent = new EventRing(recentCapacity);
+  readonly #snapshots: Snapshots;
+  /** Plans are made one after another, each from what the last has left. */
+  #planning: Promise<unknown> = Promise.resolve();
   #undelivered: NativeEvent[] = [];
   #lost = 0;
   #lostSeen = 0;
   #delivering: Promise<void> | undefined;
-  #snapshot: Promise<NativeSnapshot> | undefined;
   #stopped: Promise<void> | undefined;
   /** A running faild keeps the process alive, as a listening server does; the addon does not. */
   readonly #alive: NodeJS.Timeout;
@@ -94,6 +115,7 @@ export class Faild implements AsyncDisposable {
     const settings = engineConfig(config, identity, lans, plan);
     this.#engine = new native.Engine(settings, () => this.#onWake());
     this.#commands = new Commands(this.#engine);
+    this.#snapshots = new Snapshots(this.#engine, (taken) => this.#peers.update(taken));
     this.#engine.start();
     this.#alive = setInterval(() => {}, longestTimerMs);
     this.#facts = { version, config, identity, plan, engine: this.#engine.facts() };
@@ -105,22 +127,67 @@ export class Faild implements AsyncDisposable {
 
   /**
    * All events from now on, for this reader alone. A reader that falls more than `capacity` events
-   * behind finds one `lost` event in their place. The loop ends when faild stops.
+   * behind finds one `lost` event in their place. With `since`, the kept ones of so many seconds
+   * come first, and none is left out or told twice. The loop ends when faild stops.
    */
-  events({ capacity = defaultCapacity }: { capacity?: number } = {}): EventStream {
+  events({
+    capacity = defaultCapacity,
+    since,
+  }: {
+    capacity?: number;
+    since?: number | undefined;
+  } = {}): EventStream {
     const makeLost = (count: number): FaildEvent => lostEvent(count, readClock());
     const queue = new EventQueue(capacity, makeLost, (reader) => this.#readers.delete(reader));
+    if (since !== undefined) {
+      for (const event of this.recentEvents({ since }).events) queue.push(event);
+    }
     if (this.#stopped === undefined) this.#readers.add(queue);
     else queue.end();
     return queue;
   }
 
-  /** The whole state, as of now. */
+  /** The last events that are kept: of so many seconds, or all of them. */
+  recentEvents({ since }: { since?: number | undefined } = {}): Recent {
+    if (since === undefined) return this.#recent.since();
+    return this.#recent.since(readClock().monotonicUs - since * 1e6);
+  }
+
+  /** The whole state, as of now; `engine.alive` false: as it was when the engine last answered. */
   async status(): Promise<Status> {
     if (this.#stopped !== undefined)
       throw new FaildError('ESTOPPED', 'this faild has been stopped');
-    const snapshot = await this.#takeSnapshot();
-    return buildStatus(snapshot, this.#facts, readClock());
+    const look = await this.#snapshots.look();
+    return buildStatus(look, this.#facts, readClock());
+  }
+
+  /**
+   * Moves the traffic for a LAN's addresses to the alternates, of one peer or of all that are known
+   * now, and keeps it there until `switchback`. Only this host's own traffic: peers do not hear of
+   * it. Resolves when the kernel has taken it.
+   */
+  failover(scope: MoveScope): Promise<MoveAnswer> {
+    return this.#moveByHand('failover', scope);
+  }
+
+  /**
+   * Lets traffic return that was moved by hand, or that waits for this (`sticky`, `manual`). A path
+   * that is down keeps its alternate.
+   */
+  switchback(scope: MoveScope): Promise<MoveAnswer> {
+    return this.#moveByHand('switchback', scope);
+  }
+
+  /**
+   * Frees a LAN of traffic for maintenance: ours leaves it, and peers are told to leave it too.
+   * Where nothing else reaches a peer, its traffic stays. Holds until `undrain`, or until faild stops.
+   */
+  drain(lan: string): Promise<MoveAnswer> {
+    return this.#drain('drain', lan);
+  }
+
+  undrain(lan: string): Promise<MoveAnswer> {
+    return this.#drain('undrain', lan);
   }
 
   /**
@@ -136,11 +203,11 @@ export class Faild implements AsyncDisposable {
    * rest was built into the engine at its start. For the daemon.
    */
   async reconfigure(config: Config): Promise<void> {
-    const { peers } = await this.status();
-    const { drained } = this.#facts.plan;
-    const plan = { ...makePlan(this.#policy, { config, lans: this.lans, peers }), drained };
-    await this.#commands.run({ kind: 'set-plan', plan });
-    this.#facts = { ...this.#facts, config, plan };
+    await this.#changePlan(async ({ plan: { drained } }) => {
+      const { peers } = await this.status();
+      const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
+      return { config, plan: { ...plan, drained } };
+    });
   }
 
   /**
@@ -154,6 +221,49 @@ export class Faild implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #changePlan(change: (facts: RunFacts) => Promise<Partial<RunFacts>>): Promise<void> {
+    const turn = this.#planning.then(async () => {
+      const next = { ...this.#facts, ...(await change(this.#facts)) };
+      await this.#commands.run({ kind: 'set-plan', plan: next.plan });
+      this.#facts = next;
+    });
+    this.#planning = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #moveByHand(kind: 'failover' | 'switchback', scope: MoveScope): Promise<MoveAnswer> {
+    const status = await this.status();
+    checkScope(status, scope);
+    const host = scope.peer === null ? null : findPeer(status.peers, scope.peer).id;
+    await this.#commands.run({ kind, host, lan: this.#indexOf(scope.lan) });
+    return await this.#answerMove(kind, scope);
+  }
+
+  async #drain(action: 'drain' | 'undrain', name: string): Promise<MoveAnswer> {
+    checkScope(await this.status(), { lan: name, peer: null });
+    const lan = this.#indexOf(name);
+    await this.#changePlan(async ({ plan }) => {
+      const others = plan.drained.filter((index) => index !== lan);
+      return { plan: { ...plan, drained: action === 'drain' ? [...others, lan] : others } };
+    });
+    return await this.#answerMove(action, { lan: name, peer: null });
+  }
+
+  /** What leaves is waited for; what returns does so in its own time (hold time, two steps). */
+  async #answerMove(action: MoveAction, scope: MoveScope): Promise<MoveAnswer> {
+    const leaves = action === 'failover' || action === 'drain';
+    let status = await this.status();
+    for (let ms = 0; leaves && ms < moveWithinMs && !hasLeft(status, scope); ms += lookAgainMs) {
+      await pause(lookAgainMs);
+      status = await this.status();
+    }
+    return answerMove(action, status, scope);
+  }
+
+  #indexOf(lan: string): number {
+    return this.lans.findIndex(({ name }) => name === lan);
   }
 
   async #shutDown(): Promise<void> {
@@ -207,27 +317,14 @@ export class Faild implements AsyncDisposable {
 
   #send(event: FaildEvent | undefined): void {
     if (event === undefined) return;
+    this.#recent.push(event);
     for (const reader of this.#readers) reader.push(event);
   }
 
   /** Without an answer the events go out all the same, with ids for names. */
   async #readTable(): Promise<NativeSnapshot | undefined> {
     if (this.#stopped !== undefined) return undefined;
-    return await this.#takeSnapshot().catch(() => undefined);
-  }
-
-  /** The engine answers one question at a time; whoever asks meanwhile shares the answer. */
-  #takeSnapshot(): Promise<NativeSnapshot> {
-    this.#snapshot ??= this.#engine
-      .snapshot()
-      .then((snapshot) => {
-        this.#peers.update(snapshot);
-        return snapshot;
-      })
-      .finally(() => {
-        this.#snapshot = undefined;
-      });
-    return this.#snapshot;
+    return await this.#snapshots.take().catch(() => undefined);
   }
 }
 

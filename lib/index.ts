@@ -9,6 +9,7 @@ export type {
 } from './config.js';
 export { ConfigFaults, FaildError, type Fault } from './errors.js';
 export type { EventStream } from './event-queue.js';
+export type { Recent } from './event-ring.js';
 export type {
   EventDetails,
   EventKind,
@@ -20,11 +21,13 @@ export type {
   Timing,
 } from './events.js';
 export { cleanup, type EmbedderOptions, Faild } from './faild.js';
+export type { MoveAction, MoveAnswer, MoveScope } from './moves.js';
 export type { NativeLan as Lan } from './native.js';
 export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './policy.js';
 export type {
   Status,
   StatusAlternate,
+  StatusEngine,
   StatusHost,
   StatusLan,
   StatusPath,

@@ -112,7 +112,7 @@ function verdict(event: Evidence & Timing): string {
 }
 
 /** The reason and its evidence. */
-function because(evidence: Evidence): string {
+export function because(evidence: Evidence): string {
   const { reason, lastHeardUs, missed, intervalUs, loss, roundTripUs } = evidence;
   const silence = `silent for ${showDuration(lastHeardUs)}, ${showMissed(missed, intervalUs)}`;
   switch (reason) {
@@ -149,7 +149,7 @@ function errnoName(errno: number): string {
   return errno > 0 ? getSystemErrorName(-errno) : `error ${errno}`;
 }
 
-function upReason(reason: string): string {
+export function upReason(reason: string): string {
   if (reason === 'handshake') return 'heard both ways';
   return reason === 'revalidated' ? 'proven good again' : reason;
 }

@@ -6,7 +6,7 @@
 // tables at the start.
 import { adviseOn, type Surroundings } from './advice.js';
 import {
-  type Config,
+  type DaemonConfig,
   type DaemonOptions,
   readSettings,
   type SettingValues,
@@ -34,7 +34,7 @@ export interface ReloadAnswer {
 
 /** What can be changed in place; faild.ts has it. */
 export interface Reloadable {
-  reconfigure(config: Config): Promise<void>;
+  reconfigure(config: DaemonConfig): Promise<void>;
   surroundings(): Promise<Surroundings>;
 }
 

@@ -48,6 +48,8 @@ export const usualConfigFile = '/etc/faild/faild.yaml';
 const name = text(/^[\x21-\x7e]{1,32}$/, '1 to 32 printable ASCII characters without blanks');
 const daysS = 24 * 3600;
 
+const adminSuffix = '.admin';
+
 /** In the order of the help text: the flags of 2003 first. */
 export const settings: readonly Setting[] = [
   {
@@ -209,7 +211,7 @@ export const settings: readonly Setting[] = [
     argument: '<path>',
     help: 'control socket, for `faild status`',
     // The kernel's sun_path holds 107 bytes and the final NUL.
-    kind: text(/^[^\0]+$/, 'a path of at most 107 bytes', 107),
+    kind: text(/^[^\0]+$/, 'a path of at most 101 bytes', 107 - adminSuffix.length),
     fallback: '/run/faild/faild.sock',
   },
   {
@@ -253,6 +255,11 @@ export const settings: readonly Setting[] = [
     fallbackText: 'the one it is started in',
   },
 ];
+
+/** Where the owner's commands go, beside the socket that others may ask. */
+export function adminSocket(socket: string): string {
+  return `${socket}${adminSuffix}`;
+}
 
 /** The key of a setting in the file; null when it has none there. */
 export function fileKey({ inFile, long }: Setting): string | null {

@@ -1,12 +1,12 @@
 // `faild status` for people: what is wrong first, then one line a LAN and one a path, aligned.
 // Pure; used by cli.ts.
 import type { Status, StatusLan, StatusPath, StatusPeer } from './status.js';
+import { align, type Row } from './text-table.js';
 import { showDuration } from './units.js';
-
-type Row = string[];
 
 export function renderStatus(status: Status): string {
   return [
+    ...engineLine(status),
     headline(status),
     '',
     ...align(status.lans.map(lanRow)),
@@ -15,6 +15,18 @@ export function renderStatus(status: Status): string {
     ...notes(status),
     '',
   ].join('\n');
+}
+
+/** A thread that hangs is said loudly and first. */
+export function engineLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>): string[] {
+  if (engine.alive) return [];
+  return [`THE ENGINE'S THREAD DOES NOT ANSWER: all of this is ${showDuration(ageUs)} old`, ''];
+}
+
+/** How old a table is, under it. */
+export function ageLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>): string {
+  const thread = engine.alive ? "the engine's thread is alive" : "the engine's thread hangs";
+  return `(${showDuration(ageUs)} old; ${thread})`;
 }
 
 function headline({ host, settings, transport, version, cluster }: Status): string {
@@ -51,7 +63,7 @@ function peerRows(peer: StatusPeer): Row[] {
   return peer.paths.map((path, at) => [at === 0 ? peer.name : '', ...pathRow(path)]);
 }
 
-function pathRow(path: StatusPath): Row {
+export function pathRow(path: StatusPath): Row {
   return [
     path.lan,
     path.addresses[0]?.split('/')[0] ?? '',
@@ -85,17 +97,4 @@ function noPeers({ settings }: Status): string {
 function notes({ scheduling, memory }: Status): string[] {
   const hints = [scheduling.hint, memory.hint].filter((hint) => hint !== null);
   return hints.length === 0 ? [] : ['', ...hints.map((hint) => `note: ${hint}`)];
-}
-
-/** Columns as wide as their widest cell, two blanks apart, nothing after the last. */
-function align(rows: Row[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) =>
-    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, at) => ((widths[at] ?? 0) === 0 ? '' : cell.padEnd((widths[at] ?? 0) + 2)))
-      .join('')
-      .trimEnd(),
-  );
 }

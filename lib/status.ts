@@ -17,6 +17,7 @@ import type {
   NativeSnapshot,
   PathStateName,
 } from './native.js';
+import type { Look } from './snapshots.js';
 
 export interface Status {
   schema: 'faild.status/1';
@@ -26,6 +27,7 @@ export interface Status {
    */
   takenAt: string;
   ageUs: number;
+  engine: StatusEngine;
   host: StatusHost;
   cluster: string;
   settings: StatusSettings;
@@ -48,6 +50,16 @@ export interface StatusHost {
   id: string;
   name: string;
   incarnation: string;
+}
+
+export interface StatusEngine {
+  /**
+   * Its thread has made progress while this was asked for. False: it hangs, and what is told here
+   * is what was known last.
+   */
+  alive: boolean;
+  /** Grows with its progress, from its start on. */
+  heartbeats: number;
 }
 
 export interface StatusSettings {
@@ -152,7 +164,8 @@ export interface RunFacts {
   engine: NativeFacts;
 }
 
-export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: ClockReading): Status {
+export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Status {
+  const { snapshot, alive, heartbeats } = look;
   const { config, identity, plan, engine } = facts;
   const names = snapshot.lans.map((row) => row.name);
   const peers = buildPeers(snapshot, names, now);
@@ -161,6 +174,7 @@ export function buildStatus(snapshot: NativeSnapshot, facts: RunFacts, now: Cloc
     version: facts.version,
     takenAt: isoOf(snapshot.takenUs, now),
     ageUs: micros(now.monotonicUs - snapshot.takenUs),
+    engine: { alive, heartbeats },
     host: { id: identity.host, name: config.hostName, incarnation: identity.incarnation },
     cluster: config.cluster,
     settings: {

@@ -20,7 +20,10 @@ const refused: [args: string[], line: RegExp][] = [
   [['-p', '0'], /^faild: -p \(--port\): '0' is not accepted; give a whole number from 1 to 65535$/],
   [['--inteval', '3'], /^faild: unknown option '--inteval'; did you mean --interval\?$/],
   [['-x'], /^faild: unknown option '-x'; see faild --help$/],
-  [['stats'], /^faild: unknown command 'stats'; there are status, events, check, reload, cleanup;/],
+  [
+    ['stats'],
+    /^faild: unknown command 'stats'; there are status, peers, paths, events, .*check, reload, cleanup;/,
+  ],
   [['status', '-t', '1'], /^faild: unknown option '-t'; see faild --help$/],
 ];
 

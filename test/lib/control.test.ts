@@ -1,22 +1,31 @@
-// Aim: the control socket answers what it should, refuses the rest as JSON, and tells a living
-// daemon from a dead one.
+// Aim: the control sockets answer what they should, refuse the rest as JSON, let only the owner
+// act, and tell a living daemon from a dead one.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { type ControlTarget, openControl } from '../../lib/control.js';
-import { askReload, fetchStatus, followEvents, isAnswered } from '../../lib/control-client.js';
+import { openControl } from '../../lib/control.js';
+import {
+  askReload,
+  askToAct,
+  fetchAnswer,
+  fetchStatus,
+  followEvents,
+  isAnswered,
+} from '../../lib/control-client.js';
+import type { ControlTarget } from '../../lib/control-routes.js';
 import { ConfigFaults, FaildError } from '../../lib/errors.js';
 import { EventQueue } from '../../lib/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/events.js';
+import { answerMove, checkScope } from '../../lib/moves.js';
 import type { ReloadAnswer } from '../../lib/reload.js';
-import type { Status } from '../../lib/status.js';
+import { sketch } from './statuses.js';
 
-const status = { schema: 'faild.status/1', peers: [] } as unknown as Status;
+const status = sketch({ web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'down' } });
 const reloaded: ReloadAnswer = {
   schema: 'faild.reload/1',
   file: '/etc/faild/faild.yaml',
@@ -25,20 +34,30 @@ const reloaded: ReloadAnswer = {
 };
 const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7, count: 1 };
 
-/** A socket's path may have 107 bytes only; a fixture's directory has more. */
+/** A socket's path may have 101 bytes only; a fixture's directory has more. */
 function shortDir(t: Test): string {
   const dir = mkdtempSync(join(tmpdir(), 'faild-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
   return dir;
 }
 
-function makeTarget(): ControlTarget & { queues: Set<EventQueue> } {
+function makeTarget() {
   const queues = new Set<EventQueue>();
-  return {
-    queues,
+  const sinces: (number | undefined)[] = [];
+  const target: ControlTarget = {
     status: async () => status,
     reload: async () => reloaded,
-    events() {
+    recentEvents: ({ since }) => ({ events: [stalled], complete: since !== undefined }),
+    explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
+    failover: async (scope) => {
+      checkScope(status, scope);
+      return answerMove('failover', status, scope);
+    },
+    switchback: async (scope) => answerMove('switchback', status, scope),
+    drain: async (lan) => answerMove('drain', status, { lan, peer: null }),
+    undrain: async (lan) => answerMove('undrain', status, { lan, peer: null }),
+    events({ since }) {
+      sinces.push(since);
       const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
       const queue = new EventQueue(16, lost, (gone) => queues.delete(gone));
       queue.push(stalled);
@@ -46,6 +65,7 @@ function makeTarget(): ControlTarget & { queues: Set<EventQueue> } {
       return queue;
     },
   };
+  return Object.assign(target, { queues, sinces });
 }
 
 function ask(socketPath: string, path: string, method = 'GET'): Promise<[number, string, unknown]> {
@@ -65,6 +85,7 @@ t.test('status, and errors as JSON', async (t) => {
   const control = await openControl(path);
   t.teardown(() => control.close());
   t.equal(statSync(path).mode & 0o777, 0o660);
+  t.equal(statSync(`${path}.admin`).mode & 0o777, 0o600);
   t.match(await ask(path, '/v1/status'), [503, 'application/json', { error: /^starting/ }]);
   control.attach(makeTarget());
   t.match(await ask(path, '/v1/status'), [200, 'application/json', status]);
@@ -89,6 +110,7 @@ t.test('reload: the answer, all faults, or why not', async (t) => {
   control.attach(target);
   t.same(await askReload(path), reloaded);
   t.match(await ask(path, '/v1/reload'), [405, 'application/json', { error: /use POST$/ }]);
+  const admin = `${path}.admin`;
 
   const faults = [
     { place: 'faild.yaml:1:1', message: 'one' },
@@ -97,7 +119,7 @@ t.test('reload: the answer, all faults, or why not', async (t) => {
   target.reload = async () => {
     throw new ConfigFaults(faults);
   };
-  t.match(await ask(path, '/v1/reload', 'POST'), [422, 'application/json', { faults }]);
+  t.match(await ask(admin, '/v1/reload', 'POST'), [422, 'application/json', { faults }]);
   await t.rejects(askReload(path), { code: 'EINVAL', exitStatus: 2, faults });
 
   target.reload = async () => {
@@ -105,6 +127,98 @@ t.test('reload: the answer, all faults, or why not', async (t) => {
   };
   const message = /^the daemon on .* says: plan refused$/;
   await t.rejects(askReload(path), { code: 'EDAEMON', exitStatus: 1, message });
+});
+
+t.test('who may not act is told so, and what he asked for is not done', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  const target = makeTarget();
+  let done = 0;
+  target.reload = async () => {
+    done += 1;
+    return reloaded;
+  };
+  control.attach(target);
+  for (const act of [
+    'reload',
+    'failover?lan=A',
+    'switchback?lan=A',
+    'drain?lan=A',
+    'undrain?lan=A',
+  ]) {
+    const refused = await ask(path, `/v1/${act}`, 'POST');
+    t.match(refused, [403, 'application/json', { error: /^only the daemon's owner/ }], act);
+    t.match(await ask(`${path}.admin`, `/v1/${act}`, 'POST'), [200], act);
+  }
+  t.equal(done, 1);
+  t.match(await ask(`${path}.admin`, '/v1/status'), [200], 'the owner may look there as well');
+});
+
+t.test('the kernel keeps strangers out', async (t) => {
+  if (process.getuid?.() !== 0) return void t.comment('not root: no stranger to be had');
+  const dir = shortDir(t);
+  chmodSync(dir, 0o755);
+  const path = join(dir, 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  // In a program of its own, since no test may give up its own rights.
+  const knock = (gid: number, socket: string): string => {
+    const code =
+      `require('net').connect(${JSON.stringify(socket)})` +
+      `.on('connect', function () { console.log('in'); this.destroy(); })` +
+      `.on('error', (error) => console.log(error.code))`;
+    return spawnSync(process.execPath, ['-e', code], { uid: 65534, gid }).stdout.toString().trim();
+  };
+  const group = statSync(path).gid;
+  t.equal(knock(group, path), 'in', 'the group may look');
+  t.equal(knock(group, `${path}.admin`), 'EACCES', 'and not act');
+  t.equal(knock(65534, path), 'EACCES', 'others may neither');
+  t.equal(knock(65534, `${path}.admin`), 'EACCES');
+});
+
+t.test('what may be asked, and how', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  control.attach(makeTarget());
+  const head = { ageUs: 120, engine: { alive: true, heartbeats: 9 }, host: { name: 'we' } };
+  t.match(await fetchAnswer(path, '/v1/peers'), { ...head, schema: 'faild.peers/1' });
+  t.match(await fetchAnswer(path, '/v1/paths', { peer: 'web2' }), {
+    ...head,
+    schema: 'faild.paths/1',
+    paths: [{ peer: { name: 'web2' } }, { peer: { name: 'web2' } }],
+  });
+  t.match(await fetchAnswer(path, '/v1/explain', { peer: 'web1' }), {
+    ...head,
+    schema: 'faild.explain/1',
+    network: { namespaceId: '7' },
+  });
+  const recent = { ...head, schema: 'faild.events/1', events: [stalled] };
+  t.match(await fetchAnswer(path, '/v1/events/recent'), { ...recent, complete: false });
+  t.match(await fetchAnswer(path, '/v1/events/recent', { since: '5min' }), {
+    ...recent,
+    complete: true,
+  });
+  t.match(await askToAct(path, '/v1/failover', { lan: 'A', peer: 'web1' }), {
+    ...head,
+    schema: 'faild.move/1',
+    peer: { name: 'web1' },
+  });
+  const bad: [string, number, RegExp][] = [
+    ['/v1/paths?pear=web1', 400, /^'pear' is not asked here; there are peer$/],
+    ['/v1/explain', 400, /^say which: \?peer=\.\.\.$/],
+    ['/v1/paths?peer=web9', 404, /^there is no peer 'web9'/],
+    ['/v1/explain?peer=web9', 404, /^there is no peer 'web9'; there are: web1, web2$/],
+    ['/v1/events?since=yesterday', 400, /^since: 'yesterday' is no duration/],
+  ];
+  for (const [question, code, error] of bad) {
+    t.match(await ask(path, question), [code, 'application/json', { error }], question);
+  }
+  await t.rejects(askToAct(path, '/v1/failover', { lan: 'Z' }), {
+    code: 'EDAEMON',
+    exitStatus: 2,
+  });
 });
 
 t.test('events are streamed; a reader that leaves is let go', async (t) => {
@@ -115,6 +229,7 @@ t.test('events are streamed; a reader that leaves is let go', async (t) => {
   control.attach(target);
   const stream = followEvents(path);
   t.same((await stream.next()).value, stalled);
+  t.same(target.sinces, [undefined]);
   const [queue] = target.queues;
   queue?.push({ ...stalled, lateUs: 8 });
   t.match((await stream.next()).value, { lateUs: 8 });
@@ -141,6 +256,7 @@ t.test('a living daemon is not replaced', async (t) => {
   await control.close();
   t.equal(await isAnswered(path), false);
   t.equal(existsSync(path), false);
+  t.equal(existsSync(`${path}.admin`), false);
 });
 
 t.test('the socket of a dead daemon is replaced', async (t) => {

@@ -111,7 +111,8 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
     },
   };
   const now = { wallMs: Date.UTC(2026, 0, 1), monotonicUs: 20_000_500 };
-  return buildStatus({ ...snapshot, ...more }, facts, now);
+  const look = { snapshot: { ...snapshot, ...more }, alive: true, heartbeats: 7 };
+  return buildStatus(look, facts, now);
 }
 
 t.test('the document', async (t) => {
@@ -121,6 +122,7 @@ t.test('the document', async (t) => {
     version: '1.2.3',
     takenAt: '2025-12-31T23:59:59.999Z',
     ageUs: 500,
+    engine: { alive: true, heartbeats: 7 },
     host: { id: web1, name: 'web1', incarnation: '0000000000000007' },
     scheduling: { mode: 'fifo', hint: null },
     memory: { bytes: 17_000_000, locked: true, hint: null },
