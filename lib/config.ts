@@ -62,6 +62,7 @@ export interface DaemonOptions extends FaildOptions {
   logFile?: string | undefined;
   config?: string | undefined;
   socket?: string | undefined;
+  metricsPerPeer?: boolean | undefined;
 }
 
 /** A checked configuration: every value is in its range. */
@@ -92,6 +93,8 @@ export interface Config {
 export interface DaemonConfig extends Config {
   logFile: string | null;
   socket: string;
+  /** Series of single peers in `/metrics`. */
+  metricsPerPeer: boolean;
 }
 
 /** The value of every setting by its key, checked, defaults filled in; undefined: nobody said. */
@@ -140,6 +143,7 @@ export function toConfig(value: SettingValues): DaemonConfig {
     networkNamespace: (value.networkNamespace as string | undefined) ?? null,
     logFile: (value.logFile as string | undefined) ?? null,
     socket: value.socket as string,
+    metricsPerPeer: value.metricsPerPeer as boolean,
   };
 }
 

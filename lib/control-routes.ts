@@ -7,6 +7,7 @@
 //   GET  /v1/explain?peer=          why a peer's traffic goes where it goes (explain.ts)
 //   GET  /v1/events[?since=]        events as they come, as server-sent events: `data: {...}`
 //   GET  /v1/events/recent[?since=] those that are kept
+//   GET  /metrics                   for Prometheus (metrics.ts)
 //   POST /v1/reload                 read the configuration again (reload.ts)
 //   POST /v1/failover?lan=[&peer=]  move traffic by hand (moves.ts); so do switchback, drain?lan=
 //                                   and undrain?lan=
@@ -31,6 +32,8 @@ export interface ControlTarget {
   events(options: { since?: number | undefined }): EventStream;
   recentEvents(options: { since?: number | undefined }): Recent;
   explainFacts(): ExplainFacts;
+  /** Text in Prometheus' exposition format. */
+  metrics(): Promise<string>;
   reload(): Promise<ReloadAnswer>;
   failover(scope: MoveScope): Promise<MoveAnswer>;
   switchback(scope: MoveScope): Promise<MoveAnswer>;
@@ -80,6 +83,15 @@ const routes: Record<string, Route> = {
     query: ['since'],
     run: (running, response, { since }) =>
       streamEvents(response, running.events({ since: secondsOf(since) })),
+  },
+  '/metrics': {
+    method: 'GET',
+    query: [],
+    run: async (running, response) => {
+      const text = await running.metrics();
+      response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+      response.end(text);
+    },
   },
   '/v1/reload': postJson([], (running) => running.reload()),
   '/v1/failover': postJson(['lan*', 'peer'], (running, query) => running.failover(scopeOf(query))),

@@ -11,6 +11,7 @@ import { Faild } from './faild.js';
 import { namespaceId } from './kernel-routes.js';
 import { type Log, openLog } from './log.js';
 import { readRpFilters } from './machine.js';
+import { Metrics } from './metrics.js';
 import { describeMove } from './move-text.js';
 import type { MoveAnswer } from './moves.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
@@ -37,15 +38,19 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     await control.close();
     throw error;
   });
+  const metrics = new Metrics({ perPeer: config.metricsPerPeer });
   const reloader = new Reloader(flags, values, {
-    reconfigure: (next) => faild.reconfigure(next),
+    reconfigure: async (next) => {
+      await faild.reconfigure(next);
+      metrics.perPeer = next.metricsPerPeer;
+    },
     surroundings: () => surroundingsOf(faild),
   });
   const reload = () => reloadAndSay(reloader, log);
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = logEvents(faild.events(), log, adviser);
-  control.attach(controlled(faild, { config, log, reload }));
+  const logging = tellEvents(faild.events(), { log, adviser, metrics });
+  control.attach(controlled(faild, { config, log, metrics, reload }));
   sayStarted(faild, log, config);
   adviser.lookSoon();
   log.info(`stopping: ${await signal}`);
@@ -59,11 +64,12 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
 interface Around {
   config: DaemonConfig;
   log: Log;
+  metrics: Metrics;
   reload: ControlTarget['reload'];
 }
 
 /** What is asked over the sockets, of whom. */
-function controlled(faild: Faild, { config, log, reload }: Around): ControlTarget {
+function controlled(faild: Faild, { config, log, metrics, reload }: Around): ControlTarget {
   const { networkNamespace } = config;
   const network = { networkNamespace, namespaceId: namespaceId(networkNamespace ?? undefined) };
   return {
@@ -71,6 +77,7 @@ function controlled(faild: Faild, { config, log, reload }: Around): ControlTarge
     events: (options) => faild.events(options),
     recentEvents: (options) => faild.recentEvents(options),
     explainFacts: () => network,
+    metrics: async () => await metrics.text(await faild.status()),
     reload,
     failover: (scope) => saying(faild.failover(scope), log),
     switchback: (scope) => saying(faild.switchback(scope), log),
@@ -124,9 +131,17 @@ async function surroundingsOf(faild: Faild): Promise<Surroundings> {
   };
 }
 
-async function logEvents(events: EventStream, log: Log, adviser: Adviser): Promise<void> {
+interface Listeners {
+  log: Log;
+  adviser: Adviser;
+  metrics: Metrics;
+}
+
+async function tellEvents(events: EventStream, listeners: Listeners): Promise<void> {
+  const { log, adviser, metrics } = listeners;
   for await (const event of events) {
     log.event(event);
+    metrics.note(event);
     if (event.kind === 'peer-found') adviser.lookSoon();
   }
 }

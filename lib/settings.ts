@@ -215,6 +215,14 @@ export const settings: readonly Setting[] = [
     fallback: '/run/faild/faild.sock',
   },
   {
+    key: 'metricsPerPeer',
+    long: '--metrics-per-peer',
+    help: 'metrics of single peers as well; a thousand peers are ten thousand series',
+    kind: toggle('on', 'off'),
+    fallback: false,
+    live: true,
+  },
+  {
     key: 'stateDir',
     long: '--state-dir',
     argument: '<path>',

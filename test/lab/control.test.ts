@@ -1,6 +1,7 @@
-// Aim: what the commands say of a real daemon is true: peers, paths, events; and `explain`
+// Aim: what the commands say of a real daemon is true: peers, paths, events, metrics; and `explain`
 // says beforehand what happens when a LAN dies, and afterwards what the kernel does.
 import './in-arena.js';
+import { request } from 'node:http';
 import t, { type Test } from 'tap';
 import type { EventsAnswer } from '../../lib/control-routes.js';
 import type { Told } from '../../lib/explain-text.js';
@@ -19,6 +20,19 @@ async function ask<T>(lab: Lab, ...argv: string[]): Promise<{ exit: number; answ
 async function show(lab: Lab, ...argv: string[]): Promise<Outcome> {
   const host = lab.topology.host(1);
   return await faild(host, ...argv, ...place(host));
+}
+
+/** Node's own HTTP, as `curl --unix-socket` would. */
+function scrape(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path: '/metrics', agent: false }, async (response) => {
+      let body = '';
+      for await (const chunk of response.setEncoding('utf8')) body += chunk;
+      resolve(body);
+    })
+      .once('error', reject)
+      .end();
+  });
 }
 
 const kernelOf = ({ kernel }: Told, address: string) =>
@@ -74,7 +88,8 @@ async function whileLanAIsDead(t: Test, lab: Lab): Promise<void> {
 }
 
 t.test('an outage, as the commands tell it', async (t) => {
-  const lab = await Lab.open(t, { daemon: { interval: 0.1, restoreAfter: 3 } });
+  const daemon = { interval: 0.1, restoreAfter: 3, more: ['--metrics-per-peer'] };
+  const lab = await Lab.open(t, { daemon });
   await whileAllIsWell(t, lab);
   const followed = follow(t, lab);
   await followed.waitFor(({ kind }) => kind === 'peer-found', 'what was before', 10_000);
@@ -95,4 +110,11 @@ t.test('an outage, as the commands tell it', async (t) => {
     status: 0,
     stdout: /Z {2}failover: host2 \(10\.1\.0\.2\) /,
   });
+
+  const [, socket = ''] = place(lab.topology.host(1));
+  const metrics = await scrape(socket);
+  t.match(metrics, /^faild_failovers_total\{scope="path",reason="\S+"\} [1-9]/m);
+  t.match(metrics, /^faild_detection_seconds_count [1-9]/m);
+  t.match(metrics, /^faild_paths\{lan="A",state="down"\} 1$/m);
+  t.match(metrics, /^faild_path_moved\{peer="host2",peer_id="\w+",lan="A"\} 1$/m);
 });

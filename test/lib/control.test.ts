@@ -49,6 +49,7 @@ function makeTarget() {
     reload: async () => reloaded,
     recentEvents: ({ since }) => ({ events: [stalled], complete: since !== undefined }),
     explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
+    metrics: async () => 'faild_peers 2\n',
     failover: async (scope) => {
       checkScope(status, scope);
       return answerMove('failover', status, scope);
@@ -219,6 +220,14 @@ t.test('what may be asked, and how', async (t) => {
     code: 'EDAEMON',
     exitStatus: 2,
   });
+  const metrics = await new Promise((resolve) => {
+    request({ socketPath: path, path: '/metrics', agent: false }, async (response) => {
+      let body = '';
+      for await (const chunk of response) body += chunk;
+      resolve([response.headers['content-type'], body]);
+    }).end();
+  });
+  t.same(metrics, ['text/plain; version=0.0.4; charset=utf-8', 'faild_peers 2\n']);
 });
 
 t.test('events are streamed; a reader that leaves is let go', async (t) => {

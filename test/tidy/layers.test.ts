@@ -24,7 +24,7 @@ const libLayers = [
     'told',
   ],
   ['status'],
-  ['advice', 'policy', 'status-text', 'views'],
+  ['advice', 'metrics', 'policy', 'status-text', 'views'],
   ['moves'],
   ['explain', 'faild', 'log', 'move-text', 'reload', 'view-text'],
   ['control-client', 'control-routes', 'explain-text'],

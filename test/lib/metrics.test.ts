@@ -1,0 +1,154 @@
+// Aim: `/metrics` is what Prometheus accepts (its grammar, and promtool's own lints where that is
+// installed), says what happened, and speaks of single peers only when told to.
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+
+import type { FaildEvent } from '../../lib/events.js';
+import { Metrics } from '../../lib/metrics.js';
+import { sketch } from './statuses.js';
+
+const awkward = 'we"b\\1';
+const status = sketch({
+  [awkward]: { A: { state: 'down', via: 'B' }, B: 'up' },
+  web2: { A: 'up', B: { lastHeardUs: null, roundTripUs: null } },
+});
+
+const lan = (name: string) => ({ index: 0, name, interface: 'eth0' });
+const evidence = {
+  reason: 'silent',
+  lastHeardUs: 30_000,
+  missed: 3,
+  intervalUs: 10_000,
+  loss: 0,
+  roundTripUs: null,
+};
+const moved: FaildEvent<'failover'> = {
+  kind: 'failover',
+  at: '',
+  monotonicUs: 0,
+  path: { peer: { id: '1', name: 'web1' }, lan: lan('A'), address: null },
+  via: lan('B'),
+  detectUs: 30_000,
+  applyUs: 40,
+  ...evidence,
+};
+const wholeLan: FaildEvent = {
+  kind: 'lan-failover',
+  at: '',
+  monotonicUs: 0,
+  lan: lan('A'),
+  via: lan('B'),
+  subnet: null,
+  paths: 2,
+  detectUs: 21_000,
+  applyUs: 25,
+  ...evidence,
+};
+
+function told(perPeer: boolean): Promise<string> {
+  const metrics = new Metrics({ perPeer });
+  metrics.note(moved);
+  metrics.note({ ...moved, reason: 'operator', detectUs: 0 });
+  metrics.note(wholeLan);
+  metrics.note({ kind: 'rejoined', at: '', monotonicUs: 0 });
+  return metrics.text(status);
+}
+
+// The exposition format, line by line: comments, then samples of the metric that they announce.
+const label = /[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"/.source;
+const sample = new RegExp(
+  `^([a-zA-Z_:][\\w:]*)(?:\\{(${label}(?:,${label})*)?\\})? (-?[\\d.]+(?:e[-+]?\\d+)?|\\+Inf|NaN)$`,
+);
+const kinds = /^(counter|gauge|histogram)$/;
+
+function grammarFaults(text: string): string[] {
+  const faults: string[] = [];
+  const types = new Map<string, string>();
+  const seen = new Set<string>();
+  let family = '';
+  for (const line of text.trimEnd().split('\n')) {
+    const [, word, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (word === 'TYPE') {
+      if (!kinds.test(rest) || types.has(name)) faults.push(`type: ${line}`);
+      types.set(name, rest);
+      family = name;
+    }
+    if (word !== undefined || line === '') continue;
+    const [, series = '', labels = ''] = sample.exec(line) ?? [];
+    const base =
+      types.get(family) === 'histogram' ? series.replace(/_(bucket|sum|count)$/, '') : series;
+    if (base !== family) faults.push(`sample: ${line}`);
+    if (seen.has(`${series}{${labels}`)) faults.push(`twice: ${line}`);
+    seen.add(`${series}{${labels}`);
+    const counts = types.get(family) === 'counter';
+    if (counts !== family.endsWith('_total')) faults.push(`suffix: ${line}`);
+  }
+  return faults;
+}
+
+t.test('the grammar holds, and the test of it finds faults', async (t) => {
+  for (const perPeer of [false, true]) t.same(grammarFaults(await told(perPeer)), []);
+  t.same(grammarFaults('# TYPE a counter\na 1\n'), ['suffix: a 1']);
+  t.same(grammarFaults('# TYPE a gauge\na{b="c"d"} 1\n'), ['sample: a{b="c"d"} 1']);
+  t.same(grammarFaults('# TYPE a gauge\na 1\na 2\n'), ['twice: a 2']);
+});
+
+t.test('promtool accepts it without a complaint', async (t) => {
+  const found = spawnSync('promtool', ['--version']);
+  if (found.error !== undefined) return void t.comment('promtool is not installed: not asked');
+  for (const perPeer of [false, true]) {
+    const input = await told(perPeer);
+    const { status: exit, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input });
+    t.equal(exit, 0, `${stdout}${stderr}`);
+    t.equal(`${stdout}${stderr}`, '');
+  }
+});
+
+t.test('what happened is in it', async (t) => {
+  const lines = (await told(false)).split('\n');
+  const holds = (line: string) => t.ok(lines.includes(line), line);
+  holds('faild_events_total{kind="failover"} 2');
+  holds('faild_failovers_total{scope="path",reason="silent"} 1');
+  holds('faild_failovers_total{scope="path",reason="operator"} 1');
+  holds('faild_failovers_total{scope="lan",reason="silent"} 1');
+  holds('faild_detection_seconds_count 2');
+  holds('faild_detection_seconds_bucket{le="0.02"} 0');
+  holds('faild_detection_seconds_bucket{le="0.05"} 2');
+  holds('faild_apply_seconds_bucket{le="0.00005"} 3');
+  holds('faild_apply_seconds_count 3');
+  holds('faild_paths{lan="A",state="down"} 1');
+  holds('faild_paths{lan="A",state="stopped"} 0');
+  holds('faild_paths_moved 1');
+  holds('faild_dropped_packets_total{reason="other-cluster"} 3');
+  holds('faild_packets_sent_total 12');
+  holds('faild_lateness_seconds_total 0.0025');
+  holds('faild_engine_alive 1');
+});
+
+t.test('single peers only when told to, and names that need escapes get them', async (t) => {
+  t.notMatch(await told(false), /peer=/);
+  const text = await told(true);
+  t.match(text, /^faild_path_up\{peer="we\\"b\\\\1",peer_id="\w+",lan="A"\} 0$/m);
+  t.match(text, /^faild_path_moved\{peer="we\\"b\\\\1",.*lan="A"\} 1$/m);
+  t.notMatch(
+    text,
+    /^faild_path_silence_seconds\{peer="web2",.*lan="B"\}/m,
+    'never heard: not said',
+  );
+});
+
+t.test('a pause of the event loop is in the next scrape, and in no other', async (t) => {
+  const metrics = new Metrics({ perPeer: false });
+  const lagOf = async () => {
+    const [, value] =
+      /^faild_event_loop_lag_max_seconds (\S+)$/m.exec(await metrics.text(status)) ?? [];
+    return Number(value);
+  };
+  await lagOf(); // measured from here on
+  await new Promise((resolve) => setTimeout(resolve, 50)); // the sampler has begun
+  const until = process.hrtime.bigint() + 400_000_000n;
+  while (process.hrtime.bigint() < until);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.ok((await lagOf()) >= 0.3, 'the pause of 0.4 s');
+  t.ok((await lagOf()) < 0.3, 'is told once');
+});
