@@ -15,7 +15,9 @@ import { Metrics } from './metrics.js';
 import { describeMove } from './move-text.js';
 import type { MoveAnswer } from './moves.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
+import { Service, type Watched } from './service.js';
 import type { Status } from './status.js';
+import { renderSummary } from './status-text.js';
 import { showDuration } from './units.js';
 
 /** A list in a log line ends here; `faild status` has the whole. */
@@ -32,6 +34,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const values = readSettings(loadOptions(flags).options);
   const config = toConfig(values);
   const log = await openLog(config.logFile, config.hostName);
+  const service = new Service(process.env, log);
   // First of all, because it is the lock: nothing else is touched while another daemon lives.
   const control = await openControl(config.socket);
   const faild = await Faild.launch(config).catch(async (error: unknown) => {
@@ -46,14 +49,18 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     },
     surroundings: () => surroundingsOf(faild),
   });
-  const reload = () => reloadAndSay(reloader, log);
+  const reload = () => service.reloading(() => reloadAndSay(reloader, log));
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = tellEvents(faild.events(), { log, adviser, metrics });
+  const logging = tellEvents(faild.events(), { log, adviser, metrics, service });
   control.attach(controlled(faild, { config, log, metrics, reload }));
   sayStarted(faild, log, config);
+  service.ready();
+  service.watch(watchedOf(faild));
   adviser.lookSoon();
-  log.info(`stopping: ${await signal}`);
+  const asked = await signal;
+  service.stopping();
+  log.info(`stopping: ${asked}`);
   adviser.stop();
   await stop(faild, control, log);
   await logging;
@@ -101,6 +108,16 @@ async function stop(faild: Faild, control: Control, log: Log): Promise<void> {
   if (last !== undefined) sayWhatStays(last, log);
 }
 
+function watchedOf(faild: Faild): Watched {
+  return {
+    get rounds() {
+      return faild.rounds;
+    },
+    nudge: () => faild.nudge(),
+    describe: async () => renderSummary(await faild.status()),
+  };
+}
+
 /** Whoever asked gets the answer; the log gets it as well. */
 async function reloadAndSay(reloader: Reloader, log: Log): Promise<ReloadAnswer> {
   try {
@@ -135,13 +152,15 @@ interface Listeners {
   log: Log;
   adviser: Adviser;
   metrics: Metrics;
+  service: Service;
 }
 
 async function tellEvents(events: EventStream, listeners: Listeners): Promise<void> {
-  const { log, adviser, metrics } = listeners;
+  const { log, adviser, metrics, service } = listeners;
   for await (const event of events) {
     log.event(event);
     metrics.note(event);
+    service.changed();
     if (event.kind === 'peer-found') adviser.lookSoon();
   }
 }
@@ -199,8 +218,7 @@ function stopSignal(
       // From a closing terminal it means the end; from logrotate or a service manager, a new log
       // file and a look at the configuration.
       if (config.logFile === null && process.stdout.isTTY) return onSignal(signal, number);
-      log.reopen();
-      log.info('log reopened');
+      if (log.reopen()) log.info('log reopened');
       reload().catch(() => undefined); // it is in the log
     });
   });

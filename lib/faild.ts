@@ -190,6 +190,16 @@ export class Faild implements AsyncDisposable {
     return this.#drain('undrain', lan);
   }
 
+  /** Grows while the engine's thread goes round; an idle one sleeps until something happens. */
+  get rounds(): number {
+    return this.#engine.heartbeatCount();
+  }
+
+  /** Makes an idle engine go round once. */
+  nudge(): void {
+    this.#snapshots.take().catch(() => undefined);
+  }
+
   /**
    * Asks the policy again, with the peers as they are now, and hands the engine its plan. No path
    * changes its state by that. A plan that is refused (EBADPLAN says why) changes nothing.

@@ -5,7 +5,11 @@
 // Standard output may be a pipe that does not block. When its reader falls behind (a thousand peers
 // met at once are three thousand lines), the lines wait here, in order and bounded. Once one has
 // been refused, so are all until those that wait are written: one gap instead of many.
-import { closeSync, openSync, writeSync } from 'node:fs';
+//
+// A file may be removed, or its disk go and come back mounted anew. So a line that finds its file
+// removed, or comes after a loss, goes to what the path names by then; rotation by renaming is
+// left alone, for that ends with SIGHUP.
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 
 import { codeOf, FaildError, messageOf } from './errors.js';
 
@@ -58,17 +62,23 @@ export class LineSink {
     if (this.#retry === undefined) this.#flush();
   }
 
-  /** After a rotation. When the new file cannot be opened, the old one is kept. */
-  reopen(): void {
-    if (this.#path === null) return;
+  /** After a rotation. When the new file cannot be opened, the old one is kept: false. */
+  reopen(): boolean {
+    if (this.#path === null) return false;
     try {
-      const fd = open(this.#path);
-      closeSync(this.#fd);
-      this.#fd = fd;
-      this.#torn = false;
+      this.#follow(this.#path);
+      return true;
     } catch (error) {
       this.complain(`${messageOf(error)}; keeping the old file`);
+      return false;
     }
+  }
+
+  #follow(path: string): void {
+    const fd = open(path);
+    this.#torn &&= isSame(fd, this.#fd);
+    closeSync(this.#fd);
+    this.#fd = fd;
   }
 
   close(): void {
@@ -104,11 +114,17 @@ export class LineSink {
   }
 
   #writeWhole(bytes: Buffer): void {
+    // What is half written belongs to the file where its first half is.
+    if (this.#path !== null && this.#done === 0 && this.#mayHaveMoved()) this.#follow(this.#path);
     if (this.#torn) writeSync(this.#fd, '\n');
     this.#torn = false;
     while (this.#done < bytes.length) {
       this.#done += writeSync(this.#fd, bytes, this.#done);
     }
+  }
+
+  #mayHaveMoved(): boolean {
+    return this.#failed > 0 || fstatSync(this.#fd).nlink === 0;
   }
 
   #dropFirst(first: Buffer): void {
@@ -135,9 +151,18 @@ function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
+function isSame(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one), fstatSync(other)];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** A pipe without a reader is an error, not a reason to wait; of a file O_NONBLOCK says nothing. */
+const openFlags =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+
 function open(path: string): number {
   try {
-    return openSync(path, 'a', 0o640);
+    return openSync(path, openFlags, 0o640);
   } catch (error) {
     const line = `-l (--log-file): cannot open '${path}': ${messageOf(error)}`;
     throw new FaildError(codeOf(error) ?? 'ELOG', line, { cause: error });

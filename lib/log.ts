@@ -13,8 +13,8 @@ export interface Log {
   info(message: string, fields?: object): void;
   warn(message: string, fields?: object): void;
   error(message: string, fields?: object): void;
-  /** After a rotation (SIGHUP). */
-  reopen(): void;
+  /** After a rotation (SIGHUP). False: there is no file, or it cannot be opened, as stderr says. */
+  reopen(): boolean;
   close(): void;
 }
 

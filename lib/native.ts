@@ -329,6 +329,11 @@ interface Addon {
    * Removes everything of faild's from the kernel, whatever runs. Returns how many entries went.
    */
   cleanup(networkNamespace: string): number;
+  /**
+   * One datagram to the service manager's socket, as `$NOTIFY_SOCKET` names it. Returns 0 or an
+   * errno; waits for a second at most.
+   */
+  notifyService(socket: string, message: string): number;
   monotonicUs(): number;
   encodeHeartbeat(beat: NativeHeartbeat): Uint8Array;
   /** Throws an error whose `code` is the decoder's word (`too-short`, `bad-magic`, ...). */

@@ -1,5 +1,5 @@
 // `faild status` for people: what is wrong first, then one line a LAN and one a path, aligned.
-// Pure; used by cli.ts.
+// Pure; used by cli.ts, and by daemon.ts for the one line of `systemctl status`.
 import type { Status, StatusLan, StatusPath, StatusPeer } from './status.js';
 import { align, type Row } from './text-table.js';
 import { showDuration } from './units.js';
@@ -29,6 +29,15 @@ export function ageLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>): st
   return `(${showDuration(ageUs)} old; ${thread})`;
 }
 
+/** One line: `LAN A up, LAN B down; 12 peers, 12 of 24 paths down`. */
+export function renderSummary({ lans, peers }: Status): string {
+  const words = lans.map(({ name, state }) => `LAN ${name} ${shownState(state)}`);
+  const paths = peers.flatMap((peer) => peer.paths);
+  const down = paths.filter(({ state }) => state === 'down').length;
+  const bad = down === 0 ? 'no path down' : `${down} of ${paths.length} paths down`;
+  return `${words.join(', ')}; ${peers.length === 1 ? '1 peer' : `${peers.length} peers`}, ${bad}`;
+}
+
 function headline({ host, settings, transport, version, cluster }: Status): string {
   const role = settings.requestor ? 'requestor' : 'responder';
   const pace = settings.requestor ? ` every ${showDuration(settings.intervalUs)}` : '';
@@ -47,7 +56,7 @@ function lanRow(lan: StatusLan): Row {
     `LAN ${lan.name}`,
     lan.interface,
     lan.addresses[0] ?? 'no address',
-    lan.state === 'no-peer' ? 'no peer' : lan.state,
+    shownState(lan.state),
     `${up} up, ${down} down${waiting}`,
     [
       lan.carrier ? '' : 'no carrier',
@@ -57,6 +66,10 @@ function lanRow(lan: StatusLan): Row {
       .filter(Boolean)
       .join(', '),
   ];
+}
+
+function shownState(state: StatusLan['state']): string {
+  return state === 'no-peer' ? 'no peer' : state;
 }
 
 function peerRows(peer: StatusPeer): Row[] {

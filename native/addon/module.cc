@@ -7,12 +7,14 @@
 #include "addon/classes.h"
 #include "addon/convert.h"
 #include "io/clock.h"
+#include "io/notify.h"
 #include "io/runtime.h"
 
 namespace faild {
 namespace {
 
 constexpr size_t kMaxPathBytes = 4095;  // PATH_MAX, less its NUL
+constexpr size_t kMaxNoticeBytes = 4096;
 
 Napi::Value interfaces_of(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -40,6 +42,14 @@ Napi::Value cleanup(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, removed);
 }
 
+Napi::Value notify(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = read_text(info[0], {"", "socket"}, kMaxPathBytes);
+  const std::string message = read_text(info[1], {"", "message"}, kMaxNoticeBytes);
+  if (failed(env)) return env.Undefined();
+  return Napi::Number::New(env, notify_service(path, message));
+}
+
 Napi::Value monotonic_us(const Napi::CallbackInfo& info) {
   return from_us(info.Env(), monotonic_now());
 }
@@ -49,6 +59,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("VirtualEngine", define_virtual_engine(env));
   exports.Set("listInterfaces", Napi::Function::New<interfaces_of>(env, "listInterfaces"));
   exports.Set("cleanup", Napi::Function::New<cleanup>(env, "cleanup"));
+  exports.Set("notifyService", Napi::Function::New<notify>(env, "notifyService"));
   exports.Set("monotonicUs", Napi::Function::New<monotonic_us>(env, "monotonicUs"));
   exports.Set("encodeHeartbeat", Napi::Function::New<encode_heartbeat>(env, "encodeHeartbeat"));
   exports.Set("decodeHeartbeat", Napi::Function::New<decode_heartbeat>(env, "decodeHeartbeat"));

@@ -19,6 +19,10 @@ export interface DaemonOptions {
   /** `-s`. */
   restoreAfter?: number;
   transport?: 'raw' | 'udp';
+  /** `-l`: then its log is not read, and it has started when it answers. */
+  logFile?: string;
+  /** Added to its environment. */
+  env?: NodeJS.ProcessEnv;
   /** Further arguments, as on a command line. */
   more?: string[];
 }
@@ -44,6 +48,9 @@ export const kLogDirectory = join(kArenaDirectory, 'log');
 const kStartMs = 10_000;
 /** With 3 misses 60 ms: above the stalls of a shared machine (37 ms, seen), which are no cuts. */
 const kInterval = 0.02;
+
+/** Exit status of `faild status` when nobody answers. */
+const kNoDaemon = 3;
 
 function packageRoot(directory = dirname(fileURLToPath(import.meta.url))): string {
   const file = join(directory, 'package.json');
@@ -102,10 +109,8 @@ export class Daemon {
   static launch(host: Host, options: DaemonOptions = {}): Daemon {
     mkdirSync(kLogDirectory, { recursive: true });
     const argv = [process.execPath, kCli, ...flags(host, options)];
-    return new Daemon(
-      host,
-      host.launch(argv, { stdio: ['ignore', 'pipe', 'pipe'], env: daemonEnvironment() }),
-    );
+    const env = { ...daemonEnvironment(), ...options.env };
+    return new Daemon(host, host.launch(argv, { stdio: ['ignore', 'pipe', 'pipe'], env }));
   }
 
   /** Starts it; resolves when it says that it runs. */
@@ -114,10 +119,25 @@ export class Daemon {
     const failed = daemon.ended.then((status) => {
       throw new Error(`${host.name}: faild ended at its start (${status}): ${daemon.lastWords}`);
     });
-    const started = (line: LogLine) => line.incarnation !== undefined;
-    const running = daemon.log.waitFor(started, `${host.name}: faild's start`, kStartMs);
+    const running = options.logFile === undefined ? daemon.saysStarted() : daemon.answers();
     await Promise.race([running, failed]);
     return daemon;
+  }
+
+  private saysStarted(): Promise<LogLine> {
+    const started = (line: LogLine) => line.incarnation !== undefined;
+    return this.log.waitFor(started, `${this.host.name}: faild's start`, kStartMs);
+  }
+
+  private async answers(): Promise<void> {
+    const end = nowUs() + kStartMs * 1000;
+    while ((await faild(this.host, 'status', ...place(this.host))).status === kNoDaemon) {
+      if (nowUs() > end) throw new Error(`${this.host.name}: faild does not answer`);
+    }
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
   }
 
   /** The first event of a kind since `sinceUs` that fits, now or later. */
@@ -198,6 +218,7 @@ function flags(host: Host, options: DaemonOptions): string[] {
     failAfter,
     restoreAfter,
     transport,
+    logFile,
     more = [],
   } = options;
   const state = join(kArenaDirectory, `${host.netns}.state`);
@@ -207,6 +228,7 @@ function flags(host: Host, options: DaemonOptions): string[] {
     ...(failAfter ? ['-f', String(failAfter)] : []),
     ...(restoreAfter ? ['-s', String(restoreAfter)] : []),
     ...(transport ? ['--transport', transport] : []),
+    ...(logFile ? ['-l', logFile] : []),
     ...['--host-name', host.name, '--state-dir', state, ...place(host)],
     ...more,
   ];

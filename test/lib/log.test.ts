@@ -123,6 +123,38 @@ t.test('after the trouble: its end is said with the number of lines lost', async
   t.equal(sink.failed, 0);
 });
 
+t.test('a file that is removed: the next line makes it anew, and nothing is lost', async (t) => {
+  const file = join(t.testdir(), 'faild.log');
+  const said: string[] = [];
+  const sink = new LineSink(file, (line) => said.push(line));
+  sink.write('one\n');
+  rmSync(file);
+  sink.write('two\n');
+  t.equal(readFileSync(file, 'utf8'), 'two\n');
+  t.same(said, []);
+  sink.close();
+});
+
+t.test('a pipe without a reader is named at once, and lost later, is found again', async (t) => {
+  const path = join(t.testdir(), 'pipe');
+  execFileSync('mkfifo', [path]);
+  t.throws(() => new LineSink(path, () => undefined), { code: 'ENXIO' });
+  const openReader = () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const first = openReader();
+  const sink = new LineSink(path, () => undefined);
+  closeSync(first);
+  sink.write('lost\n');
+  sink.write('lost\n');
+  t.equal(sink.failed, 2);
+  const second = openReader();
+  sink.write('kept\n');
+  const buffer = Buffer.alloc(100);
+  t.equal(buffer.toString('utf8', 0, readSync(second, buffer)), 'kept\n');
+  t.equal(sink.failed, 0);
+  closeSync(second);
+  sink.close();
+});
+
 /** A pipe that does not block, as standard output may be, and its reader. */
 function openPipe(t: Test) {
   const path = join(t.testdir(), 'pipe');
@@ -184,16 +216,25 @@ t.test(
   },
 );
 
-t.test('a directory that is gone at the rotation: the old file is kept', async (t) => {
+t.test('a directory that is gone: the loss is counted, and told when it is back', async (t) => {
   const dir = join(t.testdir(), 'logs');
   mkdirSync(dir);
   const file = join(dir, 'faild.log');
   const said: string[] = [];
-  const sink = new LineSink(file, (line) => said.push(line));
+  const sink = new LineSink(
+    file,
+    (line) => said.push(line),
+    (lost) => sink.write(`gap of ${lost}\n`),
+  );
+  sink.write('before\n');
   rmSync(dir, { recursive: true });
-  sink.reopen();
+  t.equal(sink.reopen(), false);
   sink.write('line\n');
-  t.equal(sink.failed, 0);
-  t.match(said, [/cannot open .*ENOENT.*; keeping the old file$/]);
+  sink.write('line\n');
+  t.equal(sink.failed, 2, 'nobody will ever read a file that was removed');
+  mkdirSync(dir);
+  sink.write('after\n');
+  t.equal(readFileSync(file, 'utf8'), 'after\ngap of 2\n');
+  t.match(said, [/ENOENT.*; keeping the old file$/, /going on without$/, /2 lines were lost$/]);
   sink.close();
 });

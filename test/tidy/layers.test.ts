@@ -12,7 +12,17 @@ const libLayers = [
   ['kinds'],
   ['settings'],
   ['native', 'native-engine'],
-  ['commands', 'config', 'events', 'identity', 'interfaces', 'kernel-routes', 'machine', 'schema'],
+  [
+    'commands',
+    'config',
+    'events',
+    'identity',
+    'interfaces',
+    'kernel-routes',
+    'machine',
+    'schema',
+    'service',
+  ],
   [
     'config-file',
     'event-queue',

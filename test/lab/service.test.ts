@@ -1,0 +1,98 @@
+// Aim: faild under a service manager, by the manager's own socket. It says what it does; the
+// watchdog is fed while the engine's thread goes round and by nothing else; JavaScript that hangs
+// feeds nobody and stops no failover.
+import './in-arena.js';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { kArenaDirectory } from './arena.js';
+import { faild, place } from './daemon.js';
+import { freeze } from './freezer.js';
+import { Lab } from './lab.js';
+import { Manager } from './manager.js';
+import { nowUs } from './shell.js';
+
+/** The manager's time-out: so short that the test is quick, so long that a busy machine holds it. */
+const watchdogUs = 4e6;
+
+const file = join(kArenaDirectory, 'service.yaml');
+
+/** Three looks: what it still had said would have come by half of it. */
+const kLongMs = 1500;
+
+let managers = 0;
+
+async function openLab(t: Test): Promise<{ lab: Lab; manager: Manager }> {
+  writeFileSync(file, 'hold-time: 0s\n');
+  const socket = join(kArenaDirectory, `manager-${++managers}`);
+  const manager = await Manager.open(socket);
+  t.teardown(() => manager.close());
+  const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: String(watchdogUs) };
+  const more = ['--config', file];
+  return { manager, lab: await Lab.open(t, { special: { 1: { env, more } } }) };
+}
+
+t.test('it is ready, reloads, tells its state and stops, and says so', async (t) => {
+  const { lab, manager } = await openLab(t);
+  const first = manager.heard.all.filter(({ text }) => !/^(WATCHDOG|STATUS)/.test(text));
+  t.same(
+    first.map(({ text }) => text),
+    ['listening', 'READY=1'],
+  );
+  await manager.hears('STATUS=LAN A up, LAN B up; 1 peer, no path down');
+
+  const askedUs = nowUs();
+  await faild(lab.topology.host(1), 'reload', ...place(lab.topology.host(1)));
+  const { text, readUs } = await manager.hears(/^RELOADING=1 MONOTONIC_USEC=\d+$/, askedUs);
+  const saidUs = Number(text.split('=').at(-1));
+  t.ok(saidUs > askedUs && saidUs < readUs, 'by the clock that the manager knows');
+  await manager.hears('READY=1', readUs);
+
+  const badUs = nowUs();
+  writeFileSync(file, 'hold-tim: 0s\n');
+  lab.daemon(1).signal('SIGHUP');
+  const began = await manager.hears(/^RELOADING=1/, badUs);
+  await manager.hears('READY=1', began.readUs);
+  t.pass('after a bad file it is as ready as before');
+
+  await lab.cuts.cut({ lan: 'a' });
+  await manager.hears('STATUS=LAN A down, LAN B up; 1 peer, 1 of 2 paths down');
+  await lab.daemon(1).stop();
+  await manager.hears('STOPPING=1');
+});
+
+t.test('the watchdog: fed while the engine goes round, and by nothing else', async (t) => {
+  const { lab, manager } = await openLab(t);
+  await manager.hears('WATCHDOG=1');
+  await manager.hears('WATCHDOG=1', nowUs());
+
+  const thaw = await freeze(lab.daemon(1), 'faild-engine');
+  const frozenUs = nowUs();
+  await manager.hears('WATCHDOG=trigger', frozenUs);
+  // One may have been on its way, and the next look still saw a round made before: then no more.
+  const fed = manager.heard.between(frozenUs).filter(({ text }) => text === 'WATCHDOG=1');
+  t.ok(fed.length <= 2, `fed ${fed.length} times with a frozen engine`);
+  t.match(lab.daemon(1).log.all.at(-1), { level: 'error', msg: /^the engine's thread hangs/ });
+
+  await thaw();
+  await manager.hears('WATCHDOG=1', nowUs());
+  const again = ({ msg }: { msg?: string }) => msg === "the engine's thread goes round again";
+  await lab.daemon(1).log.waitFor(again, 'its recovery', 5000, frozenUs);
+});
+
+t.test('JavaScript hangs: nobody feeds, traffic fails over all the same', async (t) => {
+  const { lab, manager } = await openLab(t);
+  const thaw = await freeze(lab.daemon(1), 'javascript');
+  const frozenUs = nowUs();
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.goes('a', 'b');
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  await pause(kLongMs);
+  t.same(manager.heard.between(frozenUs + kLongMs * 500), [], 'not a word while it hangs');
+  await thaw();
+  await manager.hears('WATCHDOG=1', nowUs());
+  await lab.daemon(1).saw('failover', undefined, { sinceUs: frozenUs });
+  t.pass('and afterwards it tells what has happened');
+});
