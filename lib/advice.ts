@@ -1,5 +1,6 @@
 // Warnings about configurations that are right and still dangerous, each with its reason. Pure:
-// machine.ts and the status say how things are. Used by check.ts, reload.ts and daemon.ts.
+// machine.ts and the status say how things are. Used by check.ts, reload.ts, daemon.ts and
+// findings.ts.
 import type { Config } from './config.js';
 import type { StatusPeer } from './status.js';
 import { showDuration } from './units.js';
@@ -25,60 +26,72 @@ const strict = 1;
 
 export interface Advice {
   about: 'timers' | 'rp_filter' | 'realtime' | 'peers';
+  /** What is so, why it matters, and what to do: three parts that `line` makes a sentence of. */
+  found: string;
+  why: string;
+  remedy: string;
   line: string;
 }
 
+type Parts = Pick<Advice, 'found' | 'why' | 'remedy'>;
+
 export function adviseOn(config: Config, around: Surroundings): Advice[] {
-  const lines: Record<Advice['about'], string | null> = {
+  const all: Record<Advice['about'], Parts | null> = {
     timers: shorterThanTimers(config, around),
     rp_filter: strictFilter(around),
     realtime: realtimeRefused(config, around),
     peers: shorterThanPeers(config, around),
   };
-  return Object.entries(lines).flatMap(([about, line]) =>
-    line === null ? [] : [{ about: about as Advice['about'], line }],
-  );
+  return Object.entries(all).flatMap(([about, parts]) => {
+    if (parts === null) return [];
+    const line = `${parts.found}: ${parts.why}; ${parts.remedy}`;
+    return [{ about: about as Advice['about'], ...parts, line }];
+  });
 }
 
 /**
  * A peer may be late by all but one of the packets that may be missed; a timer that is later makes
  * a healthy host look dead.
  */
-function shorterThanTimers(config: Config, { timerLatenessUs }: Surroundings): string | null {
+function shorterThanTimers(config: Config, { timerLatenessUs }: Surroundings): Parts | null {
   const { intervalUs, failAfter } = config;
   const spareUs = Math.max(failAfter - 1, 0.5) * intervalUs;
   if (timerLatenessUs === undefined || timerLatenessUs <= spareUs) return null;
-  return (
-    `a path is invalidated after ${showDuration(failAfter * intervalUs)} (interval ` +
-    `${showDuration(intervalUs)}, fail-after ${failAfter}), but timers of this machine have just ` +
-    `been ${showDuration(timerLatenessUs)} late at ordinary priority: such a pause looks like a ` +
-    'dead host to its peers; raise interval or fail-after'
-  );
+  return {
+    found:
+      `a path is invalidated after ${showDuration(failAfter * intervalUs)} (interval ` +
+      `${showDuration(intervalUs)}, fail-after ${failAfter}), but timers of this machine have ` +
+      `just been ${showDuration(timerLatenessUs)} late at ordinary priority`,
+    why: 'such a pause looks like a dead host to its peers',
+    remedy: 'raise interval or fail-after',
+  };
 }
 
-function strictFilter({ transport, rpFilters }: Surroundings): string | null {
+function strictFilter({ transport, rpFilters }: Surroundings): Parts | null {
   const filtering = [...(rpFilters ?? [])].filter(([, mode]) => mode === strict);
   if (transport !== 'udp' || filtering.length === 0) return null;
   const names = filtering.map(([name]) => name).join(', ');
-  return (
-    `strict rp_filter on ${names} with the udp transport: while traffic is away from a LAN the ` +
-    'kernel drops what still arrives there, and faild can never see it heal; set ' +
-    'net.ipv4.conf.*.rp_filter to 2, or use the raw transport'
-  );
+  return {
+    found: `strict rp_filter on ${names} with the udp transport`,
+    why:
+      'while traffic is away from a LAN the kernel drops what still arrives there, and faild can ' +
+      'never see it heal',
+    remedy: 'set net.ipv4.conf.*.rp_filter to 2, or use the raw transport',
+  };
 }
 
-function realtimeRefused(config: Config, { realtimeLimit }: Surroundings): string | null {
+function realtimeRefused(config: Config, { realtimeLimit }: Surroundings): Parts | null {
   const wanted = config.realtimePriority;
   if (realtimeLimit === undefined || wanted <= realtimeLimit) return null;
-  return (
-    `realtime-priority ${wanted} is refused to this user, who may have ${realtimeLimit || 'none'}: ` +
-    'on a busy machine faild is late and its peers see a fault; grant CAP_SYS_NICE or ' +
-    'LimitRTPRIO, or run it as root'
-  );
+  return {
+    found: `realtime-priority ${wanted} is refused to this user, who may have ${realtimeLimit || 'none'}`,
+    why: 'on a busy machine faild is late and its peers see a fault',
+    remedy: 'grant CAP_SYS_NICE or LimitRTPRIO, or run it as root',
+  };
 }
 
 /** Each host is judged by its own interval: a shorter one of ours finds no death sooner. */
-function shorterThanPeers(config: Config, { peers = [] }: Surroundings): string | null {
+function shorterThanPeers(config: Config, { peers = [] }: Surroundings): Parts | null {
   if (!config.requestor) return null;
   const slower = peers.flatMap(({ name, requestor, paths }) => {
     const theirs = Math.max(...paths.map(({ intervalUs }) => intervalUs));
@@ -87,8 +100,9 @@ function shorterThanPeers(config: Config, { peers = [] }: Surroundings): string 
   if (slower.length === 0) return null;
   const listed = slower.slice(0, maxListed).join(', ');
   const more = slower.length > maxListed ? ` and ${slower.length - maxListed} more` : '';
-  return (
-    `interval ${showDuration(config.intervalUs)} is below that of peers (${listed}${more}): their ` +
-    'deaths are noticed at their pace, not at ours; give every host the same interval'
-  );
+  return {
+    found: `interval ${showDuration(config.intervalUs)} is below that of peers (${listed}${more})`,
+    why: 'their deaths are noticed at their pace, not at ours',
+    remedy: 'give every host the same interval',
+  };
 }

@@ -4,7 +4,8 @@
 // `faild --version` is as quick as node itself.
 //
 // Exit status: 0 done, 1 failed (for `status`: a path is down; for `check`: right, but faild would
-// not start here), 2 bad usage or configuration, 3 no daemon answers, 4 its engine's thread does not.
+// not start here; for `doctor`: a fault or a warning), 2 bad usage or configuration, 3 no daemon
+// answers, 4 its engine's thread does not.
 import { Command, CommanderError, Option } from 'commander';
 
 import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
@@ -45,6 +46,11 @@ function makeProgram(): Command {
   addCommand(program, 'reload', 'let the running daemon read its configuration again').action(
     (_options, command: Command) => showReload(command.optsWithGlobals()),
   );
+  addCommand(program, 'doctor', 'look at this host: what would keep faild from its job?')
+    .option('--json', 'findings as one JSON document')
+    .option('--fix-file <path>', 'write the sysctls that mend what was found to this file')
+    .addHelpText('after', doctorHelp)
+    .action((_options, command: Command) => showDiagnosis(command.optsWithGlobals()));
   addCommand(program, 'cleanup', "remove all of faild's routes and rules from the kernel")
     .addOption(optionOf(settingOf('networkNamespace')))
     .option('--force', 'even while a daemon runs')
@@ -57,6 +63,13 @@ Exit status: 0 the configuration is right, 1 it is, but faild would not start wi
 machine, 2 it has faults, each told with its line and column.
 
 Flags of the daemon go before the command: faild -r -t 0.001 check`;
+
+const doctorHelp = `
+Exit status: 0 nothing worse than advice, 1 a fault or a warning, 2 bad usage or configuration.
+
+Examples:
+  sudo faild doctor                                             look, before and after the rollout
+  sudo faild doctor --fix-file /etc/sysctl.d/60-faild.conf      and mend what a sysctl can`;
 
 function addCommand(program: Command, name: string, description: string): Command {
   return program
@@ -110,6 +123,18 @@ async function showCheck(options: DaemonOptions): Promise<void> {
   const { text, ready } = await check(options);
   process.stdout.write(text);
   process.exitCode = ready ? 0 : 1;
+}
+
+type DoctorOptions = DaemonOptions & { json?: true; fixFile?: string };
+
+async function showDiagnosis({ json, fixFile, ...options }: DoctorOptions): Promise<void> {
+  const { diagnose, renderDiagnosis, writeFix } = await import('./doctor.js');
+  const diagnosis = await diagnose(options);
+  const written = fixFile === undefined ? '' : `${writeFix(fixFile, diagnosis.findings)}\n`;
+  if (json) process.stderr.write(written);
+  const text = json ? `${JSON.stringify(diagnosis, null, 2)}\n` : renderDiagnosis(diagnosis);
+  process.stdout.write(json ? text : text + written);
+  process.exitCode = diagnosis.healthy ? 0 : 1;
 }
 
 async function showReload(options: DaemonOptions): Promise<void> {

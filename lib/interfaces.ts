@@ -167,7 +167,8 @@ function rejectSharedSubnets(lans: NativeLan[]): void {
   }
 }
 
-function sharedSubnet(one: NativeLan, other: NativeLan): string | undefined {
+/** The address by which one of them lies in a subnet of the other's. */
+export function sharedSubnet(one: NativeLan, other: NativeLan): string | undefined {
   const theirs = other.addresses.filter((address) => !isLinkLocal(address));
   const ours = one.addresses.filter((address) => !isLinkLocal(address));
   return ours.find((address) => theirs.some((theirAddress) => overlap(address, theirAddress)));

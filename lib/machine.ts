@@ -1,11 +1,10 @@
 // What this machine is like, as far as a configuration's wisdom depends on it: how late its timers
-// are, what its kernel filters, what this process may do. Read by check.ts and daemon.ts; judged by
-// advice.ts.
+// are, what its kernel filters, what this process may do. Read by check.ts, daemon.ts and
+// doctor.ts; judged by advice.ts and findings.ts.
 import { readFileSync } from 'node:fs';
 
 import { native } from './native.js';
 
-/** CAP_SYS_NICE of <linux/capability.h>. */
 const capSysNice = 23n;
 
 /** The latest of some hundred wake-ups, 1 ms apart, of this ordinary thread. Blocks that long. */
@@ -31,11 +30,33 @@ export function readRpFilters(interfaces: readonly string[]): Map<string, number
   );
 }
 
-/** The highest SCHED_FIFO priority that this process may ask for; 0: none. */
-export function realtimeLimit(): number {
+/** Of these names below /proc/sys (`net/core/rmem_max`) those that this namespace has. */
+export function readSysctls(names: readonly string[]): Map<string, number> {
+  const entries = names.map((name) => [name, readText(`/proc/sys/${name}`).trim()] as const);
+  return new Map(entries.flatMap(([name, text]) => (text === '' ? [] : [[name, Number(text)]])));
+}
+
+/** What the kernel tells the time by; null: it does not say. */
+export function readClockSource(): string | null {
+  const directory = '/sys/devices/system/clocksource/clocksource0';
+  return readText(`${directory}/current_clocksource`).trim() || null;
+}
+
+/** In a user namespace other than the machine's own? Some rights then end at its border. */
+export function inUserNamespace(): boolean {
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readText('/proc/self/uid_map'));
+}
+
+/** May this process do that? `bit` as in <linux/capability.h>. */
+export function isCapable(bit: bigint): boolean {
   const status = readText('/proc/self/status');
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-  if (((effective >> capSysNice) & 1n) === 1n) return 99;
+  return ((effective >> bit) & 1n) === 1n;
+}
+
+/** The highest SCHED_FIFO priority that this process may ask for; 0: none. */
+export function realtimeLimit(): number {
+  if (isCapable(capSysNice)) return 99;
   const [, soft = '0'] =
     /^Max realtime priority\s+(\d+|unlimited)/m.exec(readText('/proc/self/limits')) ?? [];
   return soft === 'unlimited' ? 99 : Number(soft);

@@ -22,7 +22,7 @@ const refused: [args: string[], line: RegExp][] = [
   [['-x'], /^faild: unknown option '-x'; see faild --help$/],
   [
     ['stats'],
-    /^faild: unknown command 'stats'; there are status, peers, paths, events, .*check, reload, cleanup;/,
+    /^faild: unknown command 'stats'; there are status, peers, paths, events, .*check, .*doctor, .*;/,
   ],
   [['status', '-t', '1'], /^faild: unknown option '-t'; see faild --help$/],
 ];

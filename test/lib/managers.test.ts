@@ -1,0 +1,94 @@
+// Aim: the network managers' own files are read as they read them: the first main file, drop-ins by
+// name, later ones win, /etc hides /usr/lib. The drop-ins of packaging/ satisfy it.
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+import { readManagers } from '../../lib/managers.js';
+import type { NativeLan } from '../../lib/native.js';
+
+const lan = (name: string, ifindex: number): NativeLan => ({
+  name,
+  interface: `eth${ifindex}`,
+  ifindex,
+  mac: '',
+  addresses: [],
+  carrier: true,
+});
+const lans = [lan('A', 1), lan('B', 2)];
+
+const links = {
+  netif: {
+    state: 'OPER_STATE=routable\n',
+    links: { 1: 'NETWORK_FILE=/etc/systemd/network/10-a.network\n', 2: '' },
+  },
+};
+
+t.test('none runs', async (t) => {
+  const root = t.testdir({ run: { systemd: { netif: { links: {} } } } });
+  t.same(readManagers(lans, root), { networkd: null, networkManager: null });
+});
+
+t.test(
+  'systemd-networkd as it comes: it removes routes, and addresses without carrier',
+  async (t) => {
+    const root = t.testdir({
+      run: { systemd: links },
+      etc: { systemd: { network: { '10-a.network': '[Network]\nAddress=10.1.0.1/24\n' } } },
+    });
+    t.same(readManagers(lans, root).networkd, {
+      sparesRoutes: false,
+      sparesRules: false,
+      dropsAddressesOf: ['eth1'],
+    });
+  },
+);
+
+t.test('a later drop-in wins, one of /etc hides that of /usr/lib', async (t) => {
+  const routes = (value: string) => `[Network]\n ManageForeignRoutes = ${value}\n`;
+  const root = t.testdir({
+    run: { systemd: links },
+    usr: {
+      lib: {
+        systemd: { 'networkd.conf.d': { '50.conf': routes('yes'), '90.conf': routes('no') } },
+      },
+    },
+    etc: {
+      systemd: {
+        'networkd.conf': routes('no'),
+        'networkd.conf.d': { '90.conf': '#ManageForeignRoutes=no\n' },
+        network: {
+          '10-a.network': '[Network]\nConfigureWithoutCarrier=yes\n',
+          '10-a.network.d': { 'x.conf': '[Network]\nIgnoreCarrierLoss=no\n' },
+        },
+      },
+    },
+  });
+  const { networkd } = readManagers(lans, root);
+  t.equal(networkd?.sparesRoutes, false, '50.conf of /usr/lib is the last that says so');
+  t.same(networkd?.dropsAddressesOf, ['eth1']);
+});
+
+t.test('NetworkManager: what it manages; a keyfile of ours', async (t) => {
+  const devices = { 1: '[device]\nmanaged=true\n', 2: '[device]\nmanaged=false\n' };
+  const root = t.testdir({ run: { NetworkManager: { devices } } });
+  const before = readManagers(lans, root).networkManager;
+  t.same(before, { manages: ['eth1'], ignoresCarrier: false });
+});
+
+t.test('with the drop-ins of packaging/ both are tame', async (t) => {
+  const root = t.testdir({
+    run: { systemd: links, NetworkManager: { devices: {} } },
+    etc: { systemd: { network: { '10-a.network': '[Network]\nConfigureWithoutCarrier=yes\n' } } },
+  });
+  const install = (from: string, to: string) => {
+    mkdirSync(join(root, to), { recursive: true });
+    cpSync(join('packaging', from), join(root, to, 'faild.conf'));
+  };
+  install('networkd.conf.d/faild.conf', 'etc/systemd/networkd.conf.d');
+  install('NetworkManager.conf.d/faild.conf', 'etc/NetworkManager/conf.d');
+  t.same(readManagers(lans, root), {
+    networkd: { sparesRoutes: true, sparesRules: true, dropsAddressesOf: [] },
+    networkManager: { manages: [], ignoresCarrier: true },
+  });
+});
