@@ -193,7 +193,9 @@ export interface NativeFacts {
 export type NativeCommand =
   | { kind: 'set-plan'; plan: NativePlan }
   | { kind: 'switchback' | 'failover'; host: string | null; lan: number }
-  | { kind: 'cleanup' };
+  | { kind: 'cleanup' }
+  /** Its answer carries one round trip, and comes with it; none comes when it is lost. */
+  | { kind: 'probe'; host: string; lan: number };
 
 /**
  * The engine on its own thread. Every method is for the thread that made it. Errors carry `code`
@@ -316,6 +318,21 @@ export interface NativeHeartbeat {
   missing: string[];
 }
 
+/** How timers are to be tried; `cpu` -1: any. */
+export interface NativeTimerOrder {
+  realtimePriority: number;
+  cpu: number;
+  periodUs: number;
+  count: number;
+}
+
+/** From asking the kernel to its acknowledgment, each. */
+export interface NativeRouteTimes {
+  addUs: number[];
+  replaceUs: number[];
+  removeUs: number[];
+}
+
 /**
  * `onWake` is called when there are events to drain. A running engine does not keep the process
  * alive: whoever runs one does, by a timer, a socket or the like. An engine that nobody holds any
@@ -335,6 +352,22 @@ interface Addon {
    */
   notifyService(socket: string, message: string): number;
   monotonicUs(): number;
+  /**
+   * How late the wake-ups of a thread like the engine's are. Blocks for `count` periods.
+   */
+  measureTimers(order: NativeTimerOrder): { realtime: boolean; lateUs: number[] };
+  /**
+   * Adds, replaces and removes host routes of nobody's in a table that no rule leads to, by this
+   * interface and gateway. Blocks until all are removed again.
+   */
+  measureRoutes(order: {
+    networkNamespace: string;
+    ifindex: number;
+    gateway: string;
+    count: number;
+  }): NativeRouteTimes;
+  /** Silence after which a path is dead, of the detector itself. */
+  detectionTimeUs(intervalUs: number, failAfter: number): number;
   encodeHeartbeat(beat: NativeHeartbeat): Uint8Array;
   /** Throws an error whose `code` is the decoder's word (`too-short`, `bad-magic`, ...). */
   decodeHeartbeat(bytes: Uint8Array): NativeHeartbeat;

@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::array<const char*, 3> kTransports = {"auto", "raw", "udp"};         // Transport
 constexpr std::array<const char*, 3> kSwitchbacks = {"auto", "sticky", "manual"};  // Switchback
-constexpr std::array<const char*, 5> kCommands = {"set-plan", "switchback", "failover", "bye",
-                                                  "cleanup"};       // Command::Kind
-constexpr std::array<const char*, 2> kEntries = {"route", "rule"};  // RouteKey::Kind
+constexpr std::array<const char*, 6> kCommands = {"set-plan", "switchback", "failover", "bye",
+                                                  "cleanup",  "probe"};  // Command::Kind
+constexpr std::array<const char*, 2> kEntries = {"route", "rule"};       // RouteKey::Kind
 
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
 
@@ -121,9 +121,11 @@ Command to_command(const Napi::Value& value, size_t lan_count) {
   if (command.kind == Command::Kind::kSetPlan) {
     command.plan = to_plan(from.at("plan"), "command.plan", lan_count);
   }
-  if (command.kind == Command::Kind::kSwitchback || command.kind == Command::Kind::kFailover) {
+  const bool probe = command.kind == Command::Kind::kProbe;
+  if (probe || command.kind == Command::Kind::kSwitchback ||
+      command.kind == Command::Kind::kFailover) {
     const Napi::Value host = from.at("host");
-    if (!host.IsNull()) command.host = {read_id(host, from.where("host"), false)};
+    if (probe || !host.IsNull()) command.host = {read_id(host, from.where("host"), false)};
     command.lan = to_lan(from.at("lan"), from.where("lan"), lan_count);
   }
   return command;

@@ -63,6 +63,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("monotonicUs", Napi::Function::New<monotonic_us>(env, "monotonicUs"));
   exports.Set("encodeHeartbeat", Napi::Function::New<encode_heartbeat>(env, "encodeHeartbeat"));
   exports.Set("decodeHeartbeat", Napi::Function::New<decode_heartbeat>(env, "decodeHeartbeat"));
+  exports.Set("measureTimers", Napi::Function::New<measure_timers>(env, "measureTimers"));
+  exports.Set("measureRoutes", Napi::Function::New<measure_routes>(env, "measureRoutes"));
+  exports.Set("detectionTimeUs", Napi::Function::New<detection_time_us>(env, "detectionTimeUs"));
   return exports;
 }
 

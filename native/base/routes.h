@@ -24,6 +24,10 @@ inline constexpr uint32_t kHeartbeatsPriority = 930;
 inline constexpr uint32_t kExceptionsPriority = 931;
 inline constexpr uint32_t kFirstStandbyPriority = 932;  // + LanIndex
 
+// Where `faild bench` tries how fast the kernel is: no rule leads there, so no packet is ever
+// looked up in it.
+inline constexpr uint32_t kScratchTable = 931199;
+
 // Where heartbeats of the udp transport are looked up, whatever else is in force: the main table.
 inline constexpr uint32_t kMainTable = 254;
 

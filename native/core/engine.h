@@ -47,6 +47,9 @@ struct Command {
     kBye,         // say goodbye once (the caller repeats it; three times in all) and stop judging
     // remove everything that carries no traffic; answered when the kernel has done it
     kCleanup,
+    // ask `host` on `lan` now, out of turn; answered when it answers, with that one round trip. One
+    // at a time a LAN: EBUSY. No more often than a peer may be asked: EAGAIN.
+    kProbe,
   } kind = Kind::kSetPlan;
   uint32_t id = 0;  // comes back in the answer
   Plan plan;

@@ -65,6 +65,13 @@ struct Lan {
   bool urgent = false;
   std::optional<Instant> heard_at;  // the last packet of anybody, attention clock
   uint64_t sent = 0, received = 0;
+  // A measurement under way (Command::kProbe): who is asked, since when, for which command.
+  struct Probe {
+    HostId host;
+    Instant asked;
+    uint32_t id = 0;
+  };
+  std::optional<Probe> probe;
 };
 
 [[nodiscard]] DetectorRules rules_of(const EngineConfig& config, const Plan& plan);
@@ -172,6 +179,8 @@ class Engine::Impl {
   void send_solicit(Instant now, uint32_t slot, Effects& effects);
   void send_goodbyes(Effects& effects);
   void plan_solicit(Instant at, uint32_t slot);
+  [[nodiscard]] int probe(Instant now, const Command& command);
+  void answer_probe(Instant now, uint32_t slot, Duration round_trip, Effects& effects);
   void refresh_advert();
   [[nodiscard]] SendPacket* start_packet(LanIndex lan, MessageType type, Effects& effects);
   void finish_packet(SendPacket& packet);

@@ -317,6 +317,11 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
     case Command::Kind::kSetPlan: answer.error = set_plan(command.plan); break;
     case Command::Kind::kSwitchback:
     case Command::Kind::kFailover: answer.error = move_by_hand(command); break;
+    case Command::Kind::kProbe:
+      answer.error = probe(now, command);
+      if (answer.error != 0) break;
+      finish_step(now, effects);
+      return;  // answered by answer_probe
     case Command::Kind::kBye:
       stopped_ = true;
       send_goodbyes(effects);

@@ -248,6 +248,7 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
   path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
   path.round_trip = path.round_trip ? (*path.round_trip * 7 + sample) / 8 : sample;
+  if (in_.solicit) answer_probe(now, slot, sample, effects);
   after_evidence(now, slot, effects);
 }
 

@@ -1,5 +1,6 @@
 // What we send: inquiries to everybody, acknowledgments and solicits to one, goodbyes.
 #include <algorithm>
+#include <cerrno>
 
 #include "core/engine_impl.h"
 
@@ -11,6 +12,8 @@ namespace {
 constexpr Duration kSolicitSpacing = Duration::us(500);
 constexpr Duration kSolicitRetryFloor = Duration::ms(20);
 constexpr Duration kSolicitRetryCeiling = Duration::seconds(5);
+// After this a probe is lost, and another one may take its place.
+constexpr Duration kProbePatience = Duration::ms(500);
 
 }  // namespace
 
@@ -161,6 +164,35 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   path.solicit_sent = now;
   finish_packet(*packet);
   counters_.solicits_sent++;
+}
+
+// A solicit like any other, sent now: what it measures is what the path always does. 0 or an errno.
+int Engine::Impl::probe(Instant now, const Command& command) {
+  if (command.lan.value >= lans_.size()) return EINVAL;
+  const auto peer = peers_.find(command.host);
+  if (!peer) return ENOENT;
+  Lan& lan = lans_[command.lan.value];
+  const uint32_t slot = slot_of(*peer, command.lan);
+  Path& path = paths_[slot];
+  if (!path.hearing || !lan.carrier) return EHOSTUNREACH;
+  if (lan.probe && now - lan.probe->asked < kProbePatience) return EBUSY;
+  if (now - path.solicit_sent < kSolicitRetryFloor) return EAGAIN;
+  lan.probe = Lan::Probe{command.host, now, command.id};
+  path.solicit_at = attention(now);
+  arm(slot);
+  return 0;
+}
+
+void Engine::Impl::answer_probe(Instant now, uint32_t slot, Duration round_trip, Effects& effects) {
+  auto& probe = lans_[lan_of(slot).value].probe;
+  if (!probe || probe->host != peers_[peer_of(slot)].host) return;
+  Event answer = make_event(EventKind::kAnswer, now);
+  answer.id = probe->id;
+  answer.host = probe->host;
+  answer.lan = lan_of(slot);
+  answer.round_trip = round_trip;
+  probe.reset();
+  report(effects, answer);
 }
 
 void Engine::Impl::send_goodbyes(Effects& effects) {
