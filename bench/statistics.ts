@@ -1,30 +1,6 @@
-// What a bench says of a list of measurements: minimum, p50, p99, p99.9, maximum and count. The
-// maximum is never left out: percentiles hide the worst.
-
-export interface Summary {
-  count: number;
-  min: number;
-  p50: number;
-  p99: number;
-  p999: number;
-  max: number;
-}
-
-/** Nearest rank: every figure is one that was measured. Null when nothing was. */
-export function summarize(values: readonly number[]): Summary | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  const rank = (share: number) =>
-    sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] as number;
-  if (sorted.length === 0) return null;
-  return {
-    count: sorted.length,
-    min: rank(0),
-    p50: rank(0.5),
-    p99: rank(0.99),
-    p999: rank(0.999),
-    max: rank(1),
-  };
-}
+// What the bench says of a list of measurements (lib/summary.ts has it, for `faild bench` says the
+// same), and small things that its scenarios share.
+export { type Summary, summarize } from '../lib/summary.js';
 
 /** A seeded generator (mulberry32), for phases: the same seed cuts at the same phases. */
 export function random(seed: number): () => number {

@@ -1,24 +1,14 @@
 // The bench's plots, as data: a scenario hands them over with its figures, they are kept with the
 // raw results, and the page's SVG files are drawn from them. Pure; no dependency.
-import { drawDistribution } from './distribution.js';
+import { type Distribution, drawDistribution, type Series } from '../../lib/plot-distribution.js';
 import { drawTimeline } from './timeline.js';
 
-/** One curve: the measured values themselves. */
-export interface Series {
-  name: string;
-  values: number[];
-}
+export type { Series };
 
-/** For each latency on the x axis, the share of the measurements that were no longer. */
-export interface DistributionPlot {
+export interface DistributionPlot extends Distribution {
   kind: 'distribution';
   /** The name of the SVG file beside the page. */
   file: string;
-  title: string;
-  unit: string;
-  /** Logarithmic unless said otherwise. */
-  linear?: boolean;
-  series: Series[];
 }
 
 export type FrameKind = 'stream' | 'heartbeat';

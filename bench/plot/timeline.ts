@@ -1,9 +1,9 @@
 // One failover, packet by packet: a lane for what each host sent on each LAN. A packet of the
 // stream is a short stroke, a heartbeat a dot; what never arrived is red, or hollow. Vertical lines
 // say what happened when.
+import { type Axis, linear, tickText } from '../../lib/plot-scale.js';
+import { card, element, line, px, text } from '../../lib/plot-svg.js';
 import type { Lane, Mark, TimelinePlot } from './plots.js';
-import { type Axis, linear, tickText } from './scale.js';
-import { card, element, line, px, text } from './svg.js';
 
 const kWidth = 1000;
 const kLeft = 132;

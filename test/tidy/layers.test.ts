@@ -8,8 +8,18 @@ const nativeLayers = ['base', 'wire', 'core', 'io', 'addon'];
 
 // lib/: each file may import from the rows above its own. `native` is one door in two files.
 const libLayers = [
-  ['clock', 'errors', 'near-miss', 'text-table', 'units', 'version'],
-  ['kinds'],
+  [
+    'clock',
+    'errors',
+    'near-miss',
+    'plot-scale',
+    'plot-svg',
+    'summary',
+    'text-table',
+    'units',
+    'version',
+  ],
+  ['bench-model', 'kinds', 'plot-distribution'],
   ['settings'],
   ['native', 'native-engine'],
   [
@@ -35,12 +45,12 @@ const libLayers = [
     'told',
   ],
   ['status'],
-  ['advice', 'metrics', 'policy', 'status-text', 'views'],
+  ['advice', 'bench-report', 'metrics', 'policy', 'round-trips', 'status-text', 'views'],
   ['moves'],
-  ['explain', 'faild', 'findings', 'log', 'move-text', 'reload', 'view-text'],
-  ['control-client', 'control-routes', 'explain-text'],
-  ['check', 'control', 'doctor'],
-  ['daemon', 'verbs'],
+  ['bench-text', 'explain', 'faild', 'findings', 'log', 'move-text', 'reload', 'view-text'],
+  ['bench-html', 'control-client', 'control-routes', 'explain-text'],
+  ['bench', 'check', 'control', 'doctor'],
+  ['bench-run', 'daemon', 'verbs'],
   ['cli', 'index'],
 ];
 

@@ -1,9 +1,10 @@
-// Elements, text and colours of the bench's SVG files. Each file is a card with a ground of its
-// own, so it is legible on any page; its colours follow the reader's light or dark scheme.
+// Elements, text and colours of the SVG plots of `faild bench` and of the project's bench. Each plot
+// is a card with a ground of its own, so it is legible on any page; its colours follow the reader's
+// light or dark scheme.
 
 export type Attributes = Record<string, string | number>;
 
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replace(
     /[&<>"]/g,
     (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c,

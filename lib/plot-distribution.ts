@@ -1,9 +1,24 @@
 // Latency distribution curves: the share of the measurements (y) that were no longer than x. Each
-// measurement is a step, and the longest one ends in a dot, so no curve hides its worst.
-import { summarize } from '../statistics.js';
-import type { DistributionPlot, Series } from './plots.js';
-import { type Axis, linear, logarithmic, roundOut, tickText } from './scale.js';
-import { card, element, kSeriesColours, line, path, px, text } from './svg.js';
+// measurement is a step, and the longest one ends in a dot, so no curve hides its worst. Used by
+// `faild bench` and by the project's bench.
+import { type Axis, linear, logarithmic, roundOut, tickText } from './plot-scale.js';
+import { card, element, kSeriesColours, line, path, px, text } from './plot-svg.js';
+import { summarize } from './summary.js';
+
+/** One curve: the measured values themselves. */
+export interface Series {
+  name: string;
+  values: number[];
+}
+
+/** For each latency on the x axis, the share of the measurements that were no longer. */
+export interface Distribution {
+  title: string;
+  unit: string;
+  /** Logarithmic unless said otherwise. */
+  linear?: boolean;
+  series: Series[];
+}
 
 const kWidth = 860;
 const kLeft = 56;
@@ -14,7 +29,7 @@ const kShares = [0, 0.25, 0.5, 0.75, 1];
 const kColumns = [450, 526, 603, 679, 756, kRight];
 const kColumnNames = ['count', 'min', 'p50', 'p99', 'p99.9', 'max'];
 
-export function drawDistribution(plot: DistributionPlot): string {
+export function drawDistribution(plot: Distribution): string {
   const series = plot.series.filter(({ values }) => values.length > 0);
   const top = 66 + series.length * kLegendRow + 14;
   const bottom = top + kPlotHeight;
@@ -32,7 +47,7 @@ export function drawDistribution(plot: DistributionPlot): string {
   ]);
 }
 
-function xAxis({ linear: isLinear }: DistributionPlot, series: Series[]): Axis {
+function xAxis({ linear: isLinear }: Distribution, series: Series[]): Axis {
   const measured = series.flatMap(({ values }) => values).filter((value) => value > 0);
   const all = measured.length === 0 ? [1] : measured; // zeros alone say nothing of a scale
   const to = roundOut(Math.max(...all) * 1.02, true);
