@@ -14,7 +14,7 @@ export interface Scale {
 /** One line of a scenario's table; `unit` is of all figures in it. */
 export interface Figure {
   name: string;
-  unit: 'ms' | 'us' | '%' | 'MB' | 'count';
+  unit: 'ms' | 'us' | 'ns' | '%' | 'MB' | 'count';
   summary: Summary | null;
   bars?: Bar[];
 }

@@ -6,6 +6,7 @@ import { cutKinds } from './cut-kinds.js';
 import { failover, kFifthOfIt, kMillisecond } from './failover.js';
 import { instruments } from './instruments.js';
 import { ladder } from './ladder.js';
+import { micro } from './micro.js';
 import { peers } from './peers.js';
 import { quiet } from './quiet.js';
 import { scaleScenarios } from './scale.js';
@@ -15,6 +16,7 @@ import { timeline } from './timeline.js';
 
 export const scenarios: Scenario[] = [
   { name: 'instruments', smoke: true, run: instruments },
+  { name: 'micro', smoke: true, run: micro },
   { name: kMillisecond.name, smoke: true, run: (scale) => failover(kMillisecond, scale) },
   { name: 'timeline', smoke: true, run: timeline },
   { name: kFifthOfIt.name, run: (scale) => failover(kFifthOfIt, scale) },
