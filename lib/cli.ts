@@ -7,7 +7,7 @@
 // not start here; for `doctor`: a fault or a warning), 2 bad usage or configuration, 3 no daemon
 // answers, 4 its engine's thread does not.
 import { Command, CommanderError, Option } from 'commander';
-
+import type { BenchFlags } from './bench-run.js';
 import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
 import { type Setting, settings } from './settings.js';
@@ -55,6 +55,15 @@ function makeProgram(): Command {
     .addOption(optionOf(settingOf('networkNamespace')))
     .option('--force', 'even while a daemon runs')
     .action((_options, command: Command) => cleanUp(command.optsWithGlobals()));
+  addCommand(program, 'bench', 'measure the LANs to a peer and this machine; disturbs nobody')
+    .argument('<peer>', 'its name or host id, as `faild status` shows it')
+    .addOption(optionOf(settingOf('networkNamespace')))
+    .option('--seconds <n>', 'how long to measure (default: 10)')
+    .option('--json', 'the whole report instead of the table')
+    .option('--html <file>', 'write the report with its plots to this file as well')
+    .action((peer: string, _options, command: Command) =>
+      showBench(peer, command.optsWithGlobals()),
+    );
   return program;
 }
 
@@ -169,6 +178,12 @@ async function cleanUp({ force, ...options }: DaemonOptions & { force?: true }):
   const { cleanup } = await import('./faild.js');
   const count = cleanup(networkNamespace);
   process.stdout.write(`removed ${count} ${count === 1 ? 'entry' : 'entries'}\n`);
+}
+
+async function showBench(peer: string, flags: DaemonOptions & BenchFlags): Promise<void> {
+  const { json, html, seconds, ...options } = flags;
+  const { runBench } = await import('./bench-run.js');
+  await runBench({ peer, json, html, seconds }, await glance(options));
 }
 
 /** Commander's errors in our shape: one line that says what is accepted. */

@@ -10,7 +10,7 @@ import type { NativeCommand, NativeEngine, NativeEvent } from './native.js';
 const patienceMs = 2000;
 
 interface Waiting {
-  resolve(): void;
+  resolve(answer: NativeEvent): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
 }
@@ -24,22 +24,23 @@ export class Commands {
   }
 
   /** Resolves when the engine has done it; rejects with its reason, ETIMEDOUT or EAGAIN. */
-  run(command: NativeCommand): Promise<void> {
+  run(command: NativeCommand, withinMs = patienceMs): Promise<NativeEvent> {
     return new Promise((resolve, reject) => {
       const id = this.#engine.command(command);
       const timer = setTimeout(() => {
-        const line = `the engine's thread did not answer '${command.kind}' in ${patienceMs} ms`;
+        const line = `the engine's thread did not answer '${command.kind}' in ${withinMs} ms`;
         this.#take(id)?.reject(new FaildError('ETIMEDOUT', line));
-      }, patienceMs);
+      }, withinMs);
       this.#waiting.set(id, { resolve, reject, timer });
     });
   }
 
   /** Finds the answers among what the engine has reported. */
   settle(events: readonly NativeEvent[]): void {
-    for (const { kind, id, error } of events) {
+    for (const event of events) {
+      const { kind, id, error } = event;
       if (kind !== 'answer') continue;
-      if (error === 0) this.#take(id)?.resolve();
+      if (error === 0) this.#take(id)?.resolve(event);
       else this.#take(id)?.reject(refused(error));
     }
   }

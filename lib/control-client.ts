@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from './errors.js';
 import type { FaildEvent } from './events.js';
 import type { ReloadAnswer } from './reload.js';
+import type { RoundTrip } from './round-trips.js';
 import { adminSocket } from './settings.js';
 import type { Status } from './status.js';
 
@@ -93,14 +94,32 @@ async function readAnswer(
 }
 
 /** With `since`, first those that are kept of that time. Ends when the daemon does. */
-export async function* followEvents(socket: string, since?: string): AsyncGenerator<FaildEvent> {
-  const response = await ask(socket, 'GET', withQuery('/v1/events', { since }));
+export function followEvents(socket: string, since?: string): AsyncGenerator<FaildEvent> {
+  return follow(socket, withQuery('/v1/events', { since }));
+}
+
+/** Ends with the signal; of a path that does not exist, with an error. */
+export function followRoundTrips(
+  socket: string,
+  peer: string,
+  lan: string,
+  signal: AbortSignal,
+): AsyncGenerator<RoundTrip> {
+  return follow(socket, withQuery('/v1/round-trips', { peer, lan }), signal);
+}
+
+async function* follow<T>(socket: string, path: string, signal?: AbortSignal): AsyncGenerator<T> {
+  const response = await ask(socket, 'GET', path);
+  if (response.statusCode !== 200) await readAnswer(socket, response, 3);
+  const lines = createInterface({ input: response });
+  const hangUp = () => lines.close();
+  signal?.addEventListener('abort', hangUp);
   try {
-    if (response.statusCode !== 200) await readAnswer(socket, response, 3);
-    for await (const line of createInterface({ input: response })) {
-      if (line.startsWith('data: ')) yield JSON.parse(line.slice(6)) as FaildEvent;
+    for await (const line of lines) {
+      if (line.startsWith('data: ')) yield JSON.parse(line.slice(6)) as T;
     }
   } finally {
+    signal?.removeEventListener('abort', hangUp);
     response.destroy();
   }
 }

@@ -7,6 +7,7 @@
 //   GET  /v1/explain?peer=          why a peer's traffic goes where it goes (explain.ts)
 //   GET  /v1/events[?since=]        events as they come, as server-sent events: `data: {...}`
 //   GET  /v1/events/recent[?since=] those that are kept
+//   GET  /v1/round-trips?peer=&lan= of a path, as they are measured (round-trips.ts); likewise
 //   GET  /metrics                   for Prometheus (metrics.ts)
 //   POST /v1/reload                 read the configuration again (reload.ts)
 //   POST /v1/failover?lan=[&peer=]  move traffic by hand (moves.ts); so do switchback, drain?lan=
@@ -22,6 +23,7 @@ import type { FaildEvent } from './events.js';
 import { type ExplainFacts, explain } from './explain.js';
 import { findPeer, type MoveAnswer, type MoveScope } from './moves.js';
 import type { ReloadAnswer } from './reload.js';
+import type { RoundTrip } from './round-trips.js';
 import type { Status } from './status.js';
 import { readDuration } from './units.js';
 import { type Head, headOf, pathsView, peersView } from './views.js';
@@ -32,6 +34,7 @@ export interface ControlTarget {
   events(options: { since?: number | undefined }): EventStream;
   recentEvents(options: { since?: number | undefined }): Recent;
   explainFacts(): ExplainFacts;
+  roundTrips(peer: string, lan: string): AsyncIterableIterator<RoundTrip>;
   /** Text in Prometheus' exposition format. */
   metrics(): Promise<string>;
   reload(): Promise<ReloadAnswer>;
@@ -82,7 +85,13 @@ const routes: Record<string, Route> = {
     method: 'GET',
     query: ['since'],
     run: (running, response, { since }) =>
-      streamEvents(response, running.events({ since: secondsOf(since) })),
+      stream(response, running.events({ since: secondsOf(since) }), ({ kind }) => kind),
+  },
+  '/v1/round-trips': {
+    method: 'GET',
+    query: ['peer*', 'lan*'],
+    run: (running, response, { peer = '', lan = '' }) =>
+      stream(response, running.roundTrips(peer, lan), () => 'round-trip'),
   },
   '/metrics': {
     method: 'GET',
@@ -203,12 +212,16 @@ function fail(response: ServerResponse, code: number, error: string): void {
 /**
  * A slow reader fills its own bounded queue (and is told what it lost), never the daemon's memory.
  */
-async function streamEvents(response: ServerResponse, events: EventStream): Promise<void> {
-  response.once('close', () => void events.return());
+async function stream<T>(
+  response: ServerResponse,
+  items: AsyncIterableIterator<T>,
+  kindOf: (item: T) => string,
+): Promise<void> {
+  response.once('close', () => void items.return?.());
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
   response.flushHeaders();
-  for await (const event of events) {
-    if (!response.write(`event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)) {
+  for await (const item of items) {
+    if (!response.write(`event: ${kindOf(item)}\ndata: ${JSON.stringify(item)}\n\n`)) {
       await drained(response);
     }
   }

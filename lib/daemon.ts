@@ -15,6 +15,7 @@ import { Metrics } from './metrics.js';
 import { describeMove } from './move-text.js';
 import type { MoveAnswer } from './moves.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
+import { sampleRoundTrips } from './round-trips.js';
 import { Service, type Watched } from './service.js';
 import type { Status } from './status.js';
 import { renderSummary } from './status-text.js';
@@ -84,6 +85,7 @@ function controlled(faild: Faild, { config, log, metrics, reload }: Around): Con
     events: (options) => faild.events(options),
     recentEvents: (options) => faild.recentEvents(options),
     explainFacts: () => network,
+    roundTrips: (peer, lan) => sampleRoundTrips(faild, peer, lan),
     metrics: async () => await metrics.text(await faild.status()),
     reload,
     failover: (scope) => saying(faild.failover(scope), log),

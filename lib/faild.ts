@@ -53,6 +53,9 @@ const lookAgainMs = 5;
 /** Events published at a time: then the readers get a turn, so that a burst fits their queues. */
 const publishedAtOnce = 1024;
 
+/** A round trip on a LAN that takes longer is a lost packet; more than the engine's own patience. */
+const roundTripPatienceMs = 600;
+
 /** The most that a timer of Node holds. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -218,6 +221,15 @@ export class Faild implements AsyncDisposable {
       const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
       return { config, plan: { ...plan, drained } };
     });
+  }
+
+  /**
+   * Asks a peer (by its id) on a LAN, out of turn, and waits for its answer: the round trip in us.
+   * Rejects with ETIMEDOUT when none comes, EAGAIN or EBUSY when the peer was asked just now.
+   */
+  async roundTrip(peer: string, lan: number): Promise<number> {
+    const command = { kind: 'probe', host: peer, lan } as const;
+    return (await this.#commands.run(command, roundTripPatienceMs)).roundTripUs;
   }
 
   /**

@@ -141,6 +141,7 @@ const kPlan: NativeRuntimeConfig['plan'] = {
   flapWindowUs: 0,
   grayLoss: 0,
   grayRoundTripUs: 0,
+  drained: [],
 };
 
 const kConfig: NativeRuntimeConfig = {

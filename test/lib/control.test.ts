@@ -15,6 +15,7 @@ import {
   fetchAnswer,
   fetchStatus,
   followEvents,
+  followRoundTrips,
   isAnswered,
 } from '../../lib/control-client.js';
 import type { ControlTarget } from '../../lib/control-routes.js';
@@ -47,6 +48,11 @@ function makeTarget() {
   const target: ControlTarget = {
     status: async () => status,
     reload: async () => reloaded,
+    async *roundTrips(peer, lan) {
+      if (peer !== 'host2' || lan !== 'A') throw new FaildError('ENOENT', 'no such path');
+      for (const roundTripUs of [31.5, null]) yield { roundTripUs };
+      await new Promise(() => {}); // until the listener goes
+    },
     recentEvents: ({ since }) => ({ events: [stalled], complete: since !== undefined }),
     explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
     metrics: async () => 'faild_peers 2\n',
@@ -296,4 +302,18 @@ t.test('nobody there: one line that says how to start one, exit status 3', async
     message:
       /^no daemon answers on .*: start one with 'sudo faild -r', or name its socket with --socket$/,
   });
+});
+
+t.test('round trips of a path, until the listener has enough', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  control.attach(makeTarget());
+  const enough = new AbortController();
+  const seen: (number | null)[] = [];
+  for await (const { roundTripUs } of followRoundTrips(path, 'host2', 'A', enough.signal)) {
+    seen.push(roundTripUs);
+    if (seen.length === 2) enough.abort();
+  }
+  t.same(seen, [31.5, null]);
 });

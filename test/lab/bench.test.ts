@@ -1,0 +1,84 @@
+// Aim: `faild bench PEER` between two real daemons measures both LANs, the timers and the kernel,
+// disturbs no path, and leaves nothing behind, also when it is interrupted.
+import './in-arena.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { BenchReport } from '../../lib/bench-report.js';
+import { kArenaDirectory } from './arena.js';
+import { faild, kCli, place } from './daemon.js';
+import { Lab } from './lab.js';
+import { nowUs } from './shell.js';
+import type { Host } from './topology.js';
+
+const kScratchTable = 931199;
+/** The engine asks no peer more often. */
+const kPaceUs = 20_000;
+/** A machine that is busy elsewhere must not look like a fault of the bench's: a second of silence. */
+const kPatient = { interval: 0.01, failAfter: 100 };
+
+const ours = (host: Host) => host.run('ip', 'route', 'show', 'table', 'all', 'proto', '213');
+
+t.test('two hosts measure each other', async (t) => {
+  const lab = await Lab.open(t, { daemon: kPatient });
+  const here = lab.topology.host(1);
+  const html = join(kArenaDirectory, 'bench.html');
+  const beganUs = nowUs();
+  const argv = ['bench', 'host2', '--seconds', '2', '--json', '--html', html, ...place(here)];
+  const { status, stdout, stderr } = await faild(here, ...argv);
+  const most = (nowUs() - beganUs) / kPaceUs + 1;
+  t.equal(status, 0, stderr);
+
+  const report = JSON.parse(stdout) as BenchReport;
+  t.equal(report.schema, 'faild.bench/1');
+  t.same([report.host, report.peer], ['host1', 'host2']);
+  t.same(
+    report.lans.map(({ lan }) => lan),
+    ['A', 'B'],
+  );
+  for (const { lan, roundTripUs, received } of report.lans) {
+    const { count = 0, min = 0 } = roundTripUs ?? {};
+    t.ok(count >= 5, `${count} round trips on LAN ${lan}`);
+    t.ok(count <= most, `and no flood, which were more than ${most.toFixed(0)}`);
+    t.ok(min > 1, `the quickest took ${min} us`);
+    t.ok(received >= 10, `${received} packets of the peer`);
+  }
+  t.ok(report.timers.lateUs.count >= 200, `${report.timers.lateUs.count} wake-ups`);
+  t.equal(report.routes?.addUs.count, 500);
+  t.ok((report.routes?.removeUs.min ?? 0) > 1);
+  t.match(report.inForce, { intervalUs: 10_000, failAfter: 100 });
+  t.match(readFileSync(html, 'utf8'), /<svg[\s\S]*LAN B[\s\S]*<\/svg>/);
+
+  t.notMatch(await ours(here), String(kScratchTable), 'nothing is left in the kernel');
+  const disturbed = ['path-down', 'lan-down', 'failover', 'route-repaired'];
+  t.same(lab.said(disturbed), [], 'nobody was disturbed');
+
+  const nobody = await faild(here, 'bench', 'host9', ...place(here));
+  t.equal(nobody.status, 2);
+  t.match(nobody.stderr, /^faild: no peer 'host9'; there are host2\n$/);
+  const hasty = await faild(here, 'bench', 'host2', '--seconds', 'many', ...place(here));
+  t.equal(hasty.status, 2);
+  t.match(hasty.stderr, /--seconds: 'many'/);
+});
+
+t.test('interrupted while it changes routes: none stays', async (t) => {
+  const lab = await Lab.open(t, { daemon: kPatient });
+  const here = lab.topology.host(1);
+  await lab.watch();
+  const argv = [process.execPath, kCli, 'bench', 'host2', '--seconds', '1', ...place(here)];
+  const changes = () => lab.moves(kScratchTable).filter((line) => line.includes('192.0.2.')).length;
+  let ended: number | null = 0;
+  // It is busy with routes for half a second; a signal that comes later than that proves nothing.
+  for (let attempt = 1; ended === 0 && attempt <= 5; attempt++) {
+    const before = changes();
+    const child = here.launch(argv, { stdio: 'ignore' });
+    const end = new Promise<number | null>((resolve) => child.once('close', resolve));
+    await lab.until('a route in the scratch table', async () =>
+      changes() > before ? [] : ['none'],
+    );
+    child.kill('SIGINT');
+    ended = await end;
+  }
+  t.equal(ended, 130);
+  t.notMatch(await ours(here), String(kScratchTable));
+});
