@@ -43,7 +43,7 @@ const bits: Record<string, bigint> = {
   CAP_IPC_LOCK: 14n,
 };
 
-/** Throws all faults of the configuration: they are for `faild check`, but nothing can be judged. */
+/** Throws all faults of the configuration: with a wrong one there is nothing to judge. */
 export async function diagnose(flags: DaemonOptions): Promise<Diagnosis> {
   const facts = await gather(parseConfig(loadOptions(flags).options));
   const findings = findAll(facts);

@@ -102,7 +102,7 @@ function missingRights({ status, lacking }: Facts): ReturnType<Check> {
   }));
 }
 
-/** What each is for. SCHED_FIFO may come from a limit instead of CAP_SYS_NICE: advice.ts judges it. */
+/** What each is for. SCHED_FIFO may also come from a limit: advice.ts judges that. */
 export const rights: Record<string, string> = {
   CAP_NET_ADMIN: 'without it no route can be changed',
   CAP_NET_RAW: 'without it only the udp transport works, which a strict rp_filter blinds',

@@ -31,8 +31,8 @@ export interface Managers {
 const configRoots = ['/etc', '/run', '/usr/local/lib', '/usr/lib'];
 
 /**
- * `root`: where the file system begins; for tests. The folders below /run/systemd/netif are on every
- * host with systemd, `state` only where networkd has run.
+ * `root`: where the file system begins; for tests. The folders below /run/systemd/netif are on
+ * every host with systemd, `state` only where networkd has run.
  */
 export function readManagers(lans: readonly NativeLan[], root = '/'): Managers {
   const at = (path: string) => join(root, path);

@@ -49,7 +49,7 @@ export class Service {
   #stale = true;
   #complained = false;
 
-  /** Takes the manager's variables out of `env`: they are for this process, not for its children. */
+  /** Takes the manager's variables out of `env`: they are not for this process's children. */
   constructor(env: NodeJS.ProcessEnv, voice: Voice) {
     const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = env;
     delete env.NOTIFY_SOCKET;

@@ -1,5 +1,5 @@
-// Aim: `faild doctor` on a real host finds what is really amiss, with and without a daemon; the file
-// that it writes mends what a sysctl can.
+// Aim: `faild doctor` on a real host finds what is really amiss, with and without a daemon; the
+// file that it writes mends what a sysctl can.
 import './in-arena.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

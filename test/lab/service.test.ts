@@ -13,7 +13,7 @@ import { Lab } from './lab.js';
 import { Manager } from './manager.js';
 import { nowUs } from './shell.js';
 
-/** The manager's time-out: so short that the test is quick, so long that a busy machine holds it. */
+/** The manager's time-out: short, so that the test is quick; a busy machine still holds it. */
 const watchdogUs = 4e6;
 
 const file = join(kArenaDirectory, 'service.yaml');

@@ -51,10 +51,15 @@ t.test('for people', async (t) => {
 
 t.test('the file that mends', async (t) => {
   t.equal(renderFix([mtu]), null);
-  t.match(
-    renderFix([mtu, strict]),
-    /^# Written by faild doctor .*\n\n# rp_filter is strict on eth1\.7:\n# some packets are dropped\nnet\/ipv4\/conf\/eth1\.7\/rp_filter = 2\n$/,
-  );
+  const [head, ...lines] = renderFix([mtu, strict])?.split('\n') ?? [];
+  t.match(head, /^# Written by faild doctor /);
+  t.same(lines, [
+    '',
+    '# rp_filter is strict on eth1.7:',
+    '# some packets are dropped',
+    'net/ipv4/conf/eth1.7/rp_filter = 2',
+    '',
+  ]);
 });
 
 t.test("it is written anew, but not over another's", async (t) => {
