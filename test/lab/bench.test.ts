@@ -55,7 +55,7 @@ t.test('two hosts measure each other', async (t) => {
 
   const nobody = await faild(here, 'bench', 'host9', ...place(here));
   t.equal(nobody.status, 2);
-  t.match(nobody.stderr, /^faild: no peer 'host9'; there are host2\n$/);
+  t.match(nobody.stderr, /^faild: there is no peer 'host9'; there are: host2\n$/);
   const hasty = await faild(here, 'bench', 'host2', '--seconds', 'many', ...place(here));
   t.equal(hasty.status, 2);
   t.match(hasty.stderr, /--seconds: 'many'/);
