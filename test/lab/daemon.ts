@@ -222,7 +222,10 @@ function flags(host: Host, options: DaemonOptions): string[] {
     more = [],
   } = options;
   const state = join(kArenaDirectory, `${host.netns}.state`);
+  // Not this machine's own file.
+  const config = more.includes('--config') ? [] : ['--config', '/dev/null'];
   return [
+    ...config,
     ...(requestor ? ['-r'] : []),
     ...['-t', String(interval)],
     ...(failAfter ? ['-f', String(failAfter)] : []),
