@@ -9,15 +9,9 @@ namespace faild {
 namespace {
 
 using rig::Rig;
+using rig::settle;
 
 constexpr LanIndex kA{0}, kB{1}, kC{2};
-
-void begin(Rig& rig) {
-  rig.add_peer(2);
-  rig.begin();
-  rig.run(Duration::ms(300));
-  REQUIRE(rig.all_up());
-}
 
 // These LANs and no others are drained from now on.
 void drain(Rig& rig, std::initializer_list<LanIndex> lans,
@@ -32,6 +26,15 @@ void drain(Rig& rig, std::initializer_list<LanIndex> lans,
 
 bool turned_away(const Rig& rig, size_t lan) { return rig.last_missing(lan).size() == 1; }
 
+// LAN A fails and heals, and its traffic does not come back by itself.
+bool stays_away_after_an_outage(Rig& rig) {
+  rig.peers[0].speaks[0] = false;
+  rig.run(Duration::ms(100));
+  rig.peers[0].speaks[0] = true;
+  rig.run(Duration::seconds(1));
+  return rig.path(2, 0).alternate == kB;
+}
+
 const Event& last(const Rig& rig, EventKind kind) {
   for (size_t i = rig.events.size(); i > 0; i--) {
     if (rig.events[i - 1].kind == kind) return rig.events[i - 1];
@@ -42,7 +45,7 @@ const Event& last(const Rig& rig, EventKind kind) {
 TEST_CASE(
     "drain: traffic has left with the answer, the peer is told at once, and no path changes") {
   Rig rig(2);
-  begin(rig);
+  settle(rig, 1);
   const size_t verdicts = rig.count(EventKind::kPathDown);
   drain(rig, {kA});
   CHECK(rig.path(2, 0).alternate == kB);
@@ -69,7 +72,7 @@ TEST_CASE(
 TEST_CASE("drained traffic comes home whatever the policy says of failovers") {
   for (const Switchback policy : {Switchback::kSticky, Switchback::kManual}) {
     Rig rig(2);
-    begin(rig);
+    settle(rig, 1);
     drain(rig, {kA}, policy);
     rig.run(Duration::ms(100));
     REQUIRE(rig.path(2, 0).alternate == kB);
@@ -77,17 +80,13 @@ TEST_CASE("drained traffic comes home whatever the policy says of failovers") {
     rig.run(Duration::ms(100));
     CHECK(!rig.path(2, 0).alternate);
     // That was for once: a failover stays where it is.
-    rig.peers[0].speaks[0] = false;
-    rig.run(Duration::ms(100));
-    rig.peers[0].speaks[0] = true;
-    rig.run(Duration::seconds(1));
-    CHECK(rig.path(2, 0).alternate == kB);
+    CHECK(stays_away_after_an_outage(rig));
   }
 }
 
 TEST_CASE("the last way is not taken: a drained LAN carries what nothing else can") {
   Rig rig(2);
-  begin(rig);
+  settle(rig, 1);
   drain(rig, {kA});
   rig.run(Duration::ms(100));
   rig.peers[0].speaks[1] = false;
@@ -106,7 +105,7 @@ TEST_CASE("the last way is not taken: a drained LAN carries what nothing else ca
 
 TEST_CASE("all LANs drained is none drained") {
   Rig rig(2);
-  begin(rig);
+  settle(rig, 1);
   drain(rig, {kA, kB});
   rig.run(Duration::ms(100));
   for (size_t lan = 0; lan < 2; lan++) {
@@ -118,7 +117,7 @@ TEST_CASE("all LANs drained is none drained") {
 TEST_CASE("an alternate that is drained is left, hold time and sticky policy or not") {
   Rig rig(3);
   rig.config.plan.hold = Duration::seconds(5);
-  begin(rig);
+  settle(rig, 1);
   rig.peers[0].speaks[0] = false;
   rig.run(Duration::ms(100));
   REQUIRE(rig.path(2, 0).alternate == kB);
@@ -139,7 +138,7 @@ TEST_CASE("an alternate that is drained is left, hold time and sticky policy or 
 
 TEST_CASE("a host that is met while a LAN is drained is turned away like the others") {
   Rig rig(2);
-  begin(rig);
+  settle(rig, 1);
   drain(rig, {kA});
   rig.add_peer(3);
   rig.run(Duration::ms(300));
@@ -151,7 +150,7 @@ TEST_CASE("a host that is met while a LAN is drained is turned away like the oth
 TEST_CASE("by hand: the move is told as the operator's, and a permission is not saved up") {
   Rig rig(2);
   rig.config.plan.switchback = Switchback::kManual;
-  begin(rig);
+  settle(rig, 1);
   Command command;
   command.host = HostId{2};
   command.lan = kA;
@@ -169,16 +168,12 @@ TEST_CASE("by hand: the move is told as the operator's, and a permission is not 
   rig.command(command);
   rig.run(Duration::ms(100));
   CHECK(!rig.path(2, 0).alternate);
-  rig.peers[0].speaks[0] = false;
-  rig.run(Duration::ms(100));
-  rig.peers[0].speaks[0] = true;
-  rig.run(Duration::seconds(1));
-  CHECK(rig.path(2, 0).alternate == kB);
+  CHECK(stays_away_after_an_outage(rig));
 }
 
 TEST_CASE("a plan that drains a LAN which is not there is refused") {
   Rig rig(2);
-  begin(rig);
+  settle(rig, 1);
   Command command;
   command.plan = rig.config.plan;
   FAILD_CHECK(command.plan.drained.push(kC));

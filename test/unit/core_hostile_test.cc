@@ -14,13 +14,7 @@ namespace {
 
 using rig::Peer;
 using rig::Rig;
-
-void settle(Rig& rig, uint64_t peers) {
-  for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
-  rig.begin();
-  rig.run(Duration::ms(300));
-  REQUIRE(rig.all_up());
-}
+using rig::settle;
 
 // An inquiry in the peer's name that continues what it said last.
 Heartbeat forge(const Rig& rig, const Peer& peer, size_t lan) {

@@ -10,13 +10,7 @@ namespace {
 
 using rig::Peer;
 using rig::Rig;
-
-void settle(Rig& rig, uint64_t peers) {
-  for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
-  rig.begin();
-  rig.run(Duration::ms(300));
-  REQUIRE(rig.all_up());
-}
+using rig::settle;
 
 size_t entries_for(const Rig& rig, const std::string& address) {
   const Prefix prefix = *parse_prefix(address);

@@ -12,11 +12,7 @@ namespace {
 using rig::Rig;
 
 void settle(Rig& rig) {
-  rig.add_peer(2);
-  rig.add_peer(3);
-  rig.begin();
-  rig.run(Duration::ms(300));
-  REQUIRE(rig.all_up());
+  rig::settle(rig, 2);
   rig.events.clear();
 }
 

@@ -4,6 +4,8 @@
 // Used by the engine's unit tests, the allocation test and the detector's model.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -264,5 +266,13 @@ class Rig {
   Instant spoken_;
   Heartbeat in_;
 };
+
+// Hosts 2, 3, ... and all is well with them.
+inline void settle(Rig& rig, uint64_t peers) {
+  for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
+  rig.begin();
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.all_up());
+}
 
 }  // namespace faild::rig
