@@ -9,7 +9,8 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { type ClockReading, wallMs } from './clock.js';
 import { Commands } from './commands.js';
 import { type Config, type FaildOptions, parseConfig } from './config.js';
-import { FaildError } from './errors.js';
+import { readDrained, writeDrained } from './drained.js';
+import { codeOf, FaildError, messageOf } from './errors.js';
 import { EventQueue, type EventStream } from './event-queue.js';
 import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
@@ -109,9 +110,11 @@ export class Faild implements AsyncDisposable {
   private constructor(config: Config, policy: Policy = configuredPolicy) {
     const interfaces = native.listInterfaces(config.networkNamespace ?? '');
     const { lans, warnings } = chooseLans(interfaces, config.lans, config.ignoredInterfaces);
-    const plan = { ...makePlan(policy, { config, lans, peers: [] }), drained: [] };
     const identity = takeIdentity(config.stateDir);
-    this.warnings = warnings;
+    const left = readDrained(config.stateDir);
+    const drained = left.map((name) => indexOf(lans, name)).filter((index) => index >= 0);
+    const plan = { ...makePlan(policy, { config, lans, peers: [] }), drained };
+    this.warnings = [...warnings, ...drained.map((index) => stillDrained(lans[index]))];
     this.lans = lans;
     this.#peers = new Peers(lans);
     this.#policy = policy;
@@ -183,7 +186,9 @@ export class Faild implements AsyncDisposable {
 
   /**
    * Frees a LAN of traffic for maintenance: ours leaves it, and peers are told to leave it too.
-   * Where nothing else reaches a peer, its traffic stays. Holds until `undrain`, or until faild stops.
+   * Where nothing else reaches a peer, its traffic stays. Holds until `undrain`, over restarts as
+   * well: it is kept in the state directory. Where that cannot be, the LAN is drained all the same,
+   * and the error says what a restart would forget.
    */
   drain(lan: string): Promise<MoveAnswer> {
     return this.#drain('drain', lan);
@@ -270,6 +275,7 @@ export class Faild implements AsyncDisposable {
       const others = plan.drained.filter((index) => index !== lan);
       return { plan: { ...plan, drained: action === 'drain' ? [...others, lan] : others } };
     });
+    this.#keepDrained(action, name);
     return await this.#answerMove(action, { lan: name, peer: null });
   }
 
@@ -284,8 +290,19 @@ export class Faild implements AsyncDisposable {
     return answerMove(action, status, scope);
   }
 
+  #keepDrained(action: 'drain' | 'undrain', lan: string): void {
+    const { config, plan } = this.#facts;
+    const names = plan.drained.flatMap((index) => this.lans[index]?.name ?? []);
+    try {
+      writeDrained(config.stateDir, names);
+    } catch (error) {
+      const line = `${action} ${lan} is done, but a restart would forget it: ${messageOf(error)}`;
+      throw new FaildError(codeOf(error) ?? 'EBADSTATE', line, { cause: error });
+    }
+  }
+
   #indexOf(lan: string): number {
-    return this.lans.findIndex(({ name }) => name === lan);
+    return indexOf(this.lans, lan);
   }
 
   async #shutDown(): Promise<void> {
@@ -356,6 +373,14 @@ export class Faild implements AsyncDisposable {
  */
 export function cleanup(networkNamespace: string | null = null): number {
   return native.cleanup(networkNamespace ?? '');
+}
+
+function indexOf(lans: readonly NativeLan[], lan: string): number {
+  return lans.findIndex(({ name }) => name === lan);
+}
+
+function stillDrained(lan: NativeLan | undefined): string {
+  return `LAN ${lan?.name} is drained still: 'faild undrain ${lan?.name}' lets traffic return`;
 }
 
 function readClock(): ClockReading {

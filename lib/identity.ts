@@ -2,19 +2,11 @@
 // Called once at each start, by faild.ts, before the first packet leaves. Peers tell a restarted
 // host from a new one by these.
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import { wallMs } from './clock.js';
-import { codeOf, FaildError, messageOf } from './errors.js';
+import { FaildError } from './errors.js';
+import { makeDirectory, readWhole, writeWhole } from './state-files.js';
 
 export interface Identity {
   /** 16 hex digits, never all zero. */
@@ -60,61 +52,11 @@ function newHostId(): string {
  * somebody's decision.
  */
 function readHex(file: string, remedy: string): string | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'latin1').trim();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw stateError(file, error);
-  }
+  const text = readWhole(file);
+  if (text === undefined) return undefined;
   if (/^[0-9a-f]{16}$/.test(text) && !/^0+$/.test(text)) return text;
   const line =
     `${file} is spoilt: expected 16 hex digits, not all zero; restore it from a ` +
     `backup, or ${remedy}`;
   throw new FaildError('EBADSTATE', line);
-}
-
-function makeDirectory(stateDir: string): void {
-  try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    throw stateError(stateDir, error);
-  }
-}
-
-/**
- * Temporary file, fsync, rename, fsync of the directory: after a power cut the old content is
- * there, or the new.
- */
-function writeWhole(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    const fd = openSync(temporary, 'w', 0o644);
-    try {
-      writeSync(fd, `${text}\n`);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, file);
-    syncDirectory(dirname(file));
-  } catch (error) {
-    throw stateError(file, error);
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function stateError(path: string, error: unknown): FaildError {
-  const line =
-    `--state-dir: cannot use ${path}: ${messageOf(error)}; give a directory that ` +
-    `faild may write`;
-  return new FaildError(codeOf(error) ?? 'EBADSTATE', line, { cause: error });
 }

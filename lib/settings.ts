@@ -226,7 +226,7 @@ export const settings: readonly Setting[] = [
     key: 'stateDir',
     long: '--state-dir',
     argument: '<path>',
-    help: 'directory that keeps the host id',
+    help: 'directory that keeps the host id and what is drained',
     kind: path('directory'),
     fallback: '/var/lib/faild',
   },

@@ -89,6 +89,15 @@ t.test('by hand, drained, switched off, back again: nothing is lost', async (t) 
     'what the operator did is in the log',
   );
 
+  await lab.daemon(1).stop();
+  await lab.start(1);
+  await everyPathOnA(lab, 'up');
+  await flow();
+  t.match((await lab.daemon(1).status()).status, { plan: { drained: ['A'] } }, 'over a restart');
+  t.same(await straysOfHost1(lab, 'b'), [], 'it is drained after it');
+  await lab.goes('a', onlyOf(1, 'a', 'b'));
+  t.same(await losses(), [0, 0], 'at the restart');
+
   await lab.cuts.cut({ lan: 'a', host: 1 });
   await everyPathOnA(lab, 'down');
   await flow();

@@ -14,6 +14,7 @@ const libLayers = [
     'near-miss',
     'plot-scale',
     'plot-svg',
+    'state-files',
     'summary',
     'text-table',
     'units',
@@ -25,6 +26,7 @@ const libLayers = [
   [
     'commands',
     'config',
+    'drained',
     'events',
     'identity',
     'interfaces',
