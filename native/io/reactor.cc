@@ -126,7 +126,8 @@ void Reactor::wait(Instant until) {
   while (monotonic_now() < until && !listen(all_.get(), Duration())) continue;
 }
 
-// True: something has come.
+// True: something has come, or a stop of the process (SIGSTOP, a debugger, a freezer) has cut the
+// wait short: a round finds out.
 bool Reactor::listen(int epoll, Duration at_most) {
   const int64_t left = std::max(at_most, Duration()).in_ns();
   const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
@@ -134,7 +135,7 @@ bool Reactor::listen(int epoll, Duration at_most) {
   const int count =
       epoll_pwait2(epoll, ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
   for (int i = 0; i < count; i++) take_ready(ready[static_cast<size_t>(i)]);
-  return count > 0;
+  return count != 0;
 }
 
 void Reactor::take_ready(const epoll_event& event) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -111,6 +112,13 @@ uint64_t flood(const lab::Namespace& space, milliseconds duration) {
     }
   });
   return sent;
+}
+
+// Of all threads of this process.
+Duration cpu_time() {
+  timespec spent{};
+  REQUIRE(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0);
+  return Duration::seconds(spent.tv_sec) + Duration::ns(spent.tv_nsec);
 }
 
 }  // namespace
@@ -250,6 +258,17 @@ TEST_CASE("a stalled engine judges nobody") {
   }
   CHECK(host.snapshot()->counters.stalls > stalls);
   for (Host& each : lans.hosts) CHECK(each.count(is_verdict) == 0);
+}
+
+TEST_CASE("a process that is stopped and continued sleeps on") {
+  Lans lans;
+  lans.interval = Duration::seconds(3600);
+  lans.start(0, Transport::kRaw);
+  REQUIRE(lans.hosts[0].snapshot());
+  REQUIRE(std::system("kill -STOP $PPID; sleep 0.02; kill -CONT $PPID") == 0);
+  const Duration before = cpu_time();
+  std::this_thread::sleep_for(milliseconds(300));
+  CHECK(cpu_time() - before < Duration::ms(100));
 }
 
 TEST_CASE("a flood on a LAN silences nobody and gives no verdict on who still speaks") {
