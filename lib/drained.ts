@@ -1,5 +1,5 @@
-// Which LANs the operator has drained, kept over restarts: an upgrade in the middle of a maintenance
-// must not bring traffic back. One name a line; no file: none. Used by faild.ts.
+// Which LANs the operator has drained, kept over restarts: an upgrade in the middle of a
+// maintenance must not bring traffic back. One name a line; no file: none. Used by faild.ts.
 import { join } from 'node:path';
 
 import { readWhole, writeWhole } from './state-files.js';
