@@ -63,6 +63,7 @@ export interface DaemonOptions extends FaildOptions {
   config?: string | undefined;
   socket?: string | undefined;
   metricsPerPeer?: boolean | undefined;
+  metricsListen?: string | null | undefined;
 }
 
 /** A checked configuration: every value is in its range. */
@@ -95,6 +96,8 @@ export interface DaemonConfig extends Config {
   socket: string;
   /** Series of single peers in `/metrics`. */
   metricsPerPeer: boolean;
+  /** `/metrics` over TCP, as settings.ts accepts it; null: off. */
+  metricsListen: string | null;
 }
 
 /** The value of every setting by its key, checked, defaults filled in; undefined: nobody said. */
@@ -144,6 +147,7 @@ export function toConfig(value: SettingValues): DaemonConfig {
     logFile: (value.logFile as string | undefined) ?? null,
     socket: value.socket as string,
     metricsPerPeer: value.metricsPerPeer as boolean,
+    metricsListen: value.metricsListen as string | null,
   };
 }
 

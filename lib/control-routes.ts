@@ -21,6 +21,7 @@ import type { EventStream } from './event-queue.js';
 import type { Recent } from './event-ring.js';
 import type { FaildEvent } from './events.js';
 import { type ExplainFacts, explain } from './explain.js';
+import { metricsType } from './metrics-server.js';
 import { findPeer, type MoveAnswer, type MoveScope } from './moves.js';
 import type { ReloadAnswer } from './reload.js';
 import type { RoundTrip } from './round-trips.js';
@@ -98,7 +99,7 @@ const routes: Record<string, Route> = {
     query: [],
     run: async (running, response) => {
       const text = await running.metrics();
-      response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+      response.writeHead(200, { 'Content-Type': metricsType });
       response.end(text);
     },
   },

@@ -12,6 +12,7 @@ import { namespaceId } from './kernel-routes.js';
 import { type Log, openLog } from './log.js';
 import { readRpFilters } from './machine.js';
 import { Metrics } from './metrics.js';
+import { serveMetrics } from './metrics-server.js';
 import { describeMove } from './move-text.js';
 import type { MoveAnswer } from './moves.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
@@ -43,6 +44,13 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     throw error;
   });
   const metrics = new Metrics({ perPeer: config.metricsPerPeer });
+  const scraped = await serveMetrics(config.metricsListen, async () =>
+    metrics.text(await faild.status()),
+  ).catch(async (error: unknown) => {
+    await control.close();
+    await faild.stop();
+    throw error;
+  });
   const reloader = new Reloader(flags, values, {
     reconfigure: async (next) => {
       await faild.reconfigure(next);
@@ -63,6 +71,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   service.stopping();
   log.info(`stopping: ${asked}`);
   adviser.stop();
+  await scraped.close();
   await stop(faild, control, log);
   await logging;
   log.info('stopped');

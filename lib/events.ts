@@ -167,6 +167,9 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'table-full': (event, names) => ({ peer: peerOrNull(event, names) }),
 };
 
+/** Every kind that there is. */
+export const eventKinds = [...Object.keys(translations), 'lost'] as readonly EventKind[];
+
 /** Undefined for records that are not for users (answers to commands). */
 export function translate(
   event: NativeEvent,

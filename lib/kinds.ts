@@ -147,6 +147,24 @@ export function toggle(on: string, off: string): Kind {
   };
 }
 
+const endpointText = /^(?:([\d.]+)|\[([\da-fA-F:.]+)\]):(\d{1,5})$/;
+
+/** An address and port of a text that `endpoint` accepts; undefined of any other. */
+export function readEndpoint(value: unknown): { host: string; port: number } | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [, v4, v6, digits] = endpointText.exec(value) ?? [];
+  const [host, port] = [v4 ?? v6 ?? '', Number(digits)];
+  return isIP(host) !== 0 && port > 0 && port < 65536 ? { host, port } : undefined;
+}
+
+/** Where a server listens: `127.0.0.1:9312`, `[::1]:9312`. */
+export const endpoint: Kind = (() => {
+  const accepts = 'an address of this host and a port, such as 127.0.0.1:9312 or [::1]:9312';
+  const read = (value: unknown) => (readEndpoint(value) === undefined ? undefined : value);
+  const schema = { type: 'string', pattern: endpointText.source };
+  return { accepts, read, show: String, inFile: { accepts, read, schema } };
+})();
+
 // An interface name is at most 15 bytes, without '/' or blanks (dev_valid_name in the kernel).
 const interfaceName = text(/^[^\s/=]{1,15}$/, 'the name of an interface, such as eth1');
 const lanName = text(/^[\w.:/-]{1,32}$/, '1 to 32 letters, digits or . _ : / -');

@@ -8,7 +8,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import type { FaildEvent } from './events.js';
+import { eventKinds, type FaildEvent } from './events.js';
 import type { Status, StatusPath, StatusPeer } from './status.js';
 
 /** From a tenth of a millisecond, below which nothing is detected, to the patience of a user. */
@@ -27,6 +27,8 @@ const pathStates = ['up', 'down', 'unknown', 'stopped'] as const;
 const engineCounters = [
   ['packets_received', 'Heartbeats received.', 'packetsReceived'],
   ['packets_sent', 'Heartbeats sent.', 'packetsSent'],
+  ['acks_sent', 'Of these, answers to inquiries.', 'acksSent'],
+  ['solicits_sent', 'Of these, questions to single peers out of turn.', 'solicitsSent'],
   ['verdicts_down', 'Paths judged down.', 'verdictsDown'],
   ['verdicts_up', 'Paths judged up.', 'verdictsUp'],
   ['path_failovers', 'Times that a path was given another LAN.', 'failovers'],
@@ -38,6 +40,11 @@ const engineCounters = [
   ['resyncs', "Times that the kernel's tables were read anew.", 'resyncs'],
   ['stalls', "Times that the engine's thread ran late and judged nobody.", 'stalls'],
   ['receive_drops', 'Packets that the kernel dropped unread.', 'receiveDrops'],
+  [
+    'sends_deferred',
+    'Packets that waited for their turn, so many were due at once.',
+    'sendsDeferred',
+  ],
   ['send_errors', 'Packets that the kernel did not send.', 'sendErrors'],
   ['events_dropped', 'Events that came too fast to be told.', 'eventsLost'],
 ] as const;
@@ -51,6 +58,7 @@ export class Metrics {
   readonly #failovers: Counter;
   readonly #detection: Histogram;
   readonly #apply: Histogram;
+  readonly #stall: Histogram;
   /** From the first scrape on: who is not scraped pays nothing for it. */
   #lag: IntervalHistogram | undefined;
 
@@ -81,11 +89,20 @@ export class Metrics {
       buckets: applyBuckets,
       registers,
     });
+    this.#stall = new Histogram({
+      name: 'faild_stall_seconds',
+      help: "How late the engine's thread ran when it judged nobody; the worst of each report.",
+      buckets: secondsBuckets,
+      registers,
+    });
+    // From zero on: Prometheus sees no increase in a series that begins with its first event.
+    for (const kind of eventKinds) this.#told.inc({ kind }, 0);
   }
 
   /** As it happens: an event that is lost is not in the histograms, but in `events_dropped`. */
   note(event: FaildEvent): void {
     this.#told.inc({ kind: event.kind });
+    if (event.kind === 'stalled') this.#stall.observe(event.lateUs / 1e6);
     if (event.kind !== 'failover' && event.kind !== 'lan-failover') return;
     const scope = event.kind === 'failover' ? 'path' : 'lan';
     this.#failovers.inc({ scope, reason: event.reason });
@@ -96,6 +113,7 @@ export class Metrics {
   async text(status: Status): Promise<string> {
     const now = new Registry();
     describeEngine(new Writer(now), status);
+    describeReach(new Writer(now), status);
     describeLans(new Writer(now), status);
     if (this.perPeer) for (const peer of status.peers) describePeer(new Writer(now), peer);
     this.#describeLag(new Writer(now));
@@ -156,11 +174,6 @@ function describeEngine(write: Writer, status: Status): void {
   write.gauge('engine_alive', "1: the engine's thread makes progress.", engine.alive ? 1 : 0);
   write.gauge('snapshot_age_seconds', 'Age of what the engine says here.', ageUs / 1e6);
   write.gauge('peers', 'Hosts known.', peers.length);
-  write.gauge(
-    'paths_moved',
-    'Paths whose traffic takes another LAN now.',
-    status.alternates.length,
-  );
   for (const [name, help, key] of engineCounters) {
     write.counter(name, help, counters[key] ?? 0);
   }
@@ -177,6 +190,23 @@ function describeEngine(write: Writer, status: Status): void {
   for (const [reason, count] of Object.entries(status.decodeErrors)) {
     write.counter('malformed_packets', 'Heartbeats that were none, by fault.', count, { reason });
   }
+  for (const [reason, count] of Object.entries(status.frameErrors)) {
+    write.counter('refused_frames', 'Frames that held no heartbeat, by reason.', count, { reason });
+  }
+}
+
+/** Who can be reached now, and who still could after one more failure. */
+function describeReach(write: Writer, { peers, alternates }: Status): void {
+  const paths = peers.flatMap((peer) => peer.paths);
+  const alone = paths.filter(
+    ({ state, via, standby }) => state === 'up' && via === null && standby === null,
+  );
+  const isDown = (peer: StatusPeer) =>
+    peer.paths.some(({ state }) => state === 'down') &&
+    !peer.paths.some(({ state }) => state === 'up');
+  write.gauge('paths_moved', 'Paths whose traffic takes another LAN now.', alternates.length);
+  write.gauge('paths_without_standby', 'Paths that no other LAN could replace.', alone.length);
+  write.gauge('peers_down', 'Hosts that no LAN reaches.', peers.filter(isDown).length);
 }
 
 function describeLans(write: Writer, { lans, peers }: Status): void {

@@ -5,6 +5,7 @@
 import {
   choice,
   duration,
+  endpoint,
   interfacePattern,
   type Kind,
   lan,
@@ -221,6 +222,14 @@ export const settings: readonly Setting[] = [
     kind: toggle('on', 'off'),
     fallback: false,
     live: true,
+  },
+  {
+    key: 'metricsListen',
+    long: '--metrics-listen',
+    argument: '<address:port>',
+    help: 'serve /metrics, and nothing else, over TCP as well: to all who reach this address',
+    kind: orOff(endpoint),
+    fallback: null,
   },
   {
     key: 'stateDir',

@@ -44,6 +44,8 @@ export interface Status {
   /** Refused packets by reason: after decoding, and by the decoder. */
   drops: Record<string, number>;
   decodeErrors: Record<string, number>;
+  /** What the raw transport refused before decoding, by reason. */
+  frameErrors: Record<string, number>;
 }
 
 export interface StatusHost {
@@ -205,6 +207,7 @@ export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Sta
     counters: snapshot.counters,
     drops: snapshot.drops,
     decodeErrors: snapshot.decodeErrors,
+    frameErrors: snapshot.frameErrors ?? {},
   };
 }
 

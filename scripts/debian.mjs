@@ -14,11 +14,21 @@ const kGroups = {
   lint: ['clang', 'clang-format', 'clang-tidy'],
   fuzz: ['clang', 'libclang-rt-14-dev'],
   bench: ['clang', 'libbpf-dev', 'bpftool'],
+  // promtool judges the alert rules; without it those tests are skipped, and say so.
+  alerts: ['prometheus'],
 };
 
-// The neighbours that the bench compares faild with, and what each would run as a service. They
-// are optional: whoever is missing is left out of the comparison.
-const kNeighbours = { bird2: 'bird', frr: 'frr', keepalived: 'keepalived', corosync: 'corosync' };
+// The neighbours that the bench compares faild with. They are optional: whoever is missing is left
+// out of the comparison.
+const kNeighbours = ['bird2', 'frr', 'keepalived', 'corosync'];
+// What some packages would run as a service; nothing here wants that.
+const kServices = {
+  bird2: 'bird',
+  frr: 'frr',
+  keepalived: 'keepalived',
+  corosync: 'corosync',
+  prometheus: 'prometheus',
+};
 const kPolicy = '/usr/sbin/policy-rc.d'; // Debian's word for "may this service be started now?"
 
 function isInstalled(name) {
@@ -50,7 +60,20 @@ export function ensureDebianPackages(groups) {
   }
   say(`installing Debian packages: ${names}`);
   must('apt-get update', 'apt-get', ['update'], kUnattended);
-  must('apt-get install', 'apt-get', [...kInstall, ...missing], kUnattended);
+  const quiet = missing.filter((name) => !(name in kServices));
+  if (quiet.length > 0) must('apt-get install', 'apt-get', [...kInstall, ...quiet], kUnattended);
+  const { ok, output } = installDisabled(missing.filter((name) => name in kServices));
+  if (ok) return;
+  process.stderr.write(`apt-get could not install all of them:\n${output}\n`);
+  process.exit(1);
+}
+
+/** Installs packages that bring a service, which is started neither now nor at boot. */
+function installDisabled(names) {
+  if (names.length === 0) return { ok: true, output: '' };
+  const outcome = withoutServices(() => attempt('apt-get', [...kInstall, ...names], kUnattended));
+  for (const name of names.filter(isInstalled)) attempt('systemctl', ['disable', kServices[name]]);
+  return outcome;
 }
 
 /**
@@ -59,7 +82,7 @@ export function ensureDebianPackages(groups) {
  */
 export function offerNeighbours() {
   if (!existsSync('/usr/bin/dpkg-query')) return;
-  const missing = Object.keys(kNeighbours).filter((name) => !isInstalled(name));
+  const missing = kNeighbours.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
   const names = missing.join(' ');
   if (process.getuid() !== 0) {
@@ -67,12 +90,8 @@ export function offerNeighbours() {
     return;
   }
   say(`installing Debian packages, their services disabled: ${names}`);
-  const outcome = withoutServices(() => {
-    attempt('apt-get', ['update'], kUnattended);
-    return attempt('apt-get', [...kInstall, ...missing], kUnattended);
-  });
-  for (const name of missing.filter(isInstalled))
-    attempt('systemctl', ['disable', kNeighbours[name]]);
+  attempt('apt-get', ['update'], kUnattended);
+  const outcome = installDisabled(missing);
   if (!outcome.ok) say(`apt-get could not install all of them:\n${outcome.output}`);
 }
 

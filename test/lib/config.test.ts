@@ -162,3 +162,14 @@ t.test('a misspelt option of a library caller is named', async (t) => {
     /^unknown option 'intervall'; did you mean 'interval'\? the options are .*interval/,
   );
 });
+
+t.test('where metrics are served: an address and a port, or off', async (t) => {
+  t.equal(parseConfig({}).metricsListen, null);
+  for (const good of ['127.0.0.1:9312', '[::1]:1', '0.0.0.0:65535', 'off']) {
+    const { metricsListen } = parseConfig({ metricsListen: good });
+    t.equal(metricsListen, good === 'off' ? null : good);
+  }
+  for (const bad of [':9312', '9312', 'localhost:9312', '1.2.3:1', '::1:9312', '1.2.3.4:65536']) {
+    t.throws(() => parseConfig({ metricsListen: bad }), { message: /--metrics-listen: .*9312/ });
+  }
+});

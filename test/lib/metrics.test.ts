@@ -1,10 +1,12 @@
 // Aim: `/metrics` is what Prometheus accepts (its grammar, and promtool's own lints where that is
 // installed), says what happened, and speaks of single peers only when told to.
 import { spawnSync } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 
 import type { FaildEvent } from '../../lib/events.js';
 import { Metrics } from '../../lib/metrics.js';
+import { serveMetrics } from '../../lib/metrics-server.js';
 import { sketch } from './statuses.js';
 
 const awkward = 'we"b\\1';
@@ -51,6 +53,7 @@ function told(perPeer: boolean): Promise<string> {
   metrics.note({ ...moved, reason: 'operator', detectUs: 0 });
   metrics.note(wholeLan);
   metrics.note({ kind: 'rejoined', at: '', monotonicUs: 0 });
+  metrics.note({ kind: 'stalled', at: '', monotonicUs: 0, lateUs: 3000, count: 2 });
   return metrics.text(status);
 }
 
@@ -119,6 +122,11 @@ t.test('what happened is in it', async (t) => {
   holds('faild_paths{lan="A",state="down"} 1');
   holds('faild_paths{lan="A",state="stopped"} 0');
   holds('faild_paths_moved 1');
+  holds('faild_paths_without_standby 3');
+  holds('faild_peers_down 0');
+  holds('faild_events_total{kind="isolated"} 0');
+  holds('faild_stall_seconds_bucket{le="0.005"} 1');
+  holds('faild_refused_frames_total{reason="too-short"} 0');
   holds('faild_dropped_packets_total{reason="other-cluster"} 3');
   holds('faild_packets_sent_total 12');
   holds('faild_lateness_seconds_total 0.0025');
@@ -152,3 +160,45 @@ t.test('a pause of the event loop is in the next scrape, and in no other', async
   t.ok((await lagOf()) >= 0.3, 'the pause of 0.4 s');
   t.ok((await lagOf()) < 0.3, 'is told once');
 });
+
+t.test('a host that no LAN reaches is counted once, and one that is only met is not', async (t) => {
+  const text = await new Metrics({ perPeer: false }).text(
+    sketch({
+      gone: { A: 'down', B: 'down' },
+      met: { A: 'unknown', B: 'unknown' },
+      left: { A: 'stopped', B: 'stopped' },
+      half: { A: 'down', B: { state: 'up', standby: 'A' } },
+    }),
+  );
+  t.match(text, /^faild_peers_down 1$/m);
+  t.match(text, /^faild_paths_without_standby 0$/m);
+});
+
+t.test('over TCP there is /metrics and nothing else', async (t) => {
+  const port = await freePort();
+  const ask = async (path: string, method = 'GET') => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method });
+    return { code: answer.status, text: await answer.text() };
+  };
+  let metrics = async () => 'faild_x 1\n';
+  const server = await serveMetrics(`127.0.0.1:${port}`, () => metrics());
+  t.same(await ask('/metrics'), { code: 200, text: 'faild_x 1\n' });
+  t.equal((await ask('/v1/status')).code, 404);
+  t.equal((await ask('/metrics', 'POST')).code, 405);
+  metrics = () => Promise.reject(new Error('the engine is silent'));
+  t.same(await ask('/metrics'), { code: 503, text: 'the engine is silent\n' });
+  const taken = serveMetrics(`127.0.0.1:${port}`, () => metrics());
+  await t.rejects(taken, { code: 'EADDRINUSE', message: /^--metrics-listen: cannot listen on/ });
+  await server.close();
+  await t.rejects(ask('/metrics'), 'closed is closed');
+  await (await serveMetrics(null, () => metrics())).close();
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

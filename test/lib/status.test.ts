@@ -83,6 +83,7 @@ const snapshot: NativeSnapshot = {
   counters: { failovers: 1 },
   drops: { 'old-sequence': 0 },
   decodeErrors: { 'too-short': 0 },
+  frameErrors: {},
 };
 
 function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = true): Status {

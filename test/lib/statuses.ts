@@ -114,4 +114,5 @@ const plain: Status = {
   counters: { packetsSent: 12, lateMaxUs: 1500, lateTotalUs: 2500 },
   drops: { 'other-cluster': 3, malformed: 0 },
   decodeErrors: { 'bad-magic': 1 },
+  frameErrors: { 'too-short': 0 },
 };

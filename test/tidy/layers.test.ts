@@ -46,7 +46,7 @@ const libLayers = [
     'told',
   ],
   ['status'],
-  ['advice', 'bench-report', 'metrics', 'policy', 'status-text', 'views'],
+  ['advice', 'bench-report', 'metrics', 'metrics-server', 'policy', 'status-text', 'views'],
   ['moves'],
   [
     'bench-text',
