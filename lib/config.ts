@@ -64,6 +64,7 @@ export interface DaemonOptions extends FaildOptions {
   socket?: string | undefined;
   metricsPerPeer?: boolean | undefined;
   metricsListen?: string | null | undefined;
+  history?: number | string | null | undefined;
 }
 
 /** A checked configuration: every value is in its range. */
@@ -98,6 +99,8 @@ export interface DaemonConfig extends Config {
   metricsPerPeer: boolean;
   /** `/metrics` over TCP, as settings.ts accepts it; null: off. */
   metricsListen: string | null;
+  /** Bytes on disk; null: off. */
+  historyBytes: number | null;
 }
 
 /** The value of every setting by its key, checked, defaults filled in; undefined: nobody said. */
@@ -148,6 +151,7 @@ export function toConfig(value: SettingValues): DaemonConfig {
     socket: value.socket as string,
     metricsPerPeer: value.metricsPerPeer as boolean,
     metricsListen: value.metricsListen as string | null,
+    historyBytes: value.history as number | null,
   };
 }
 

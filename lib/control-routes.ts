@@ -33,7 +33,7 @@ import { type Head, headOf, pathsView, peersView } from './views.js';
 export interface ControlTarget {
   status(): Promise<Status>;
   events(options: { since?: number | undefined }): EventStream;
-  recentEvents(options: { since?: number | undefined }): Recent;
+  recentEvents(options: { since?: number | undefined }): Promise<Recent>;
   explainFacts(): ExplainFacts;
   roundTrips(peer: string, lan: string): AsyncIterableIterator<RoundTrip>;
   /** Text in Prometheus' exposition format. */
@@ -80,7 +80,7 @@ const routes: Record<string, Route> = {
   ),
   '/v1/events/recent': getJson(['since'], async (running, { since }) => ({
     ...headOf(await running.status(), 'faild.events/1'),
-    ...running.recentEvents({ since: secondsOf(since) }),
+    ...(await running.recentEvents({ since: secondsOf(since) })),
   })),
   '/v1/events': {
     method: 'GET',

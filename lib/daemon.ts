@@ -1,5 +1,6 @@
 // The daemon: one Faild with a log, a control socket and signals around it. Called by cli.ts for
 // `faild` itself.
+import { join } from 'node:path';
 import { adviseOn, type Surroundings } from './advice.js';
 import { type DaemonConfig, type DaemonOptions, readSettings, toConfig } from './config.js';
 import { loadOptions } from './config-file.js';
@@ -8,6 +9,7 @@ import type { ControlTarget } from './control-routes.js';
 import { ConfigFaults, messageOf, showFault } from './errors.js';
 import type { EventStream } from './event-queue.js';
 import { Faild } from './faild.js';
+import { History, precede } from './history.js';
 import { namespaceId } from './kernel-routes.js';
 import { type Log, openLog } from './log.js';
 import { readRpFilters } from './machine.js';
@@ -51,6 +53,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     await faild.stop();
     throw error;
   });
+  const history = openHistory(config, log);
   const reloader = new Reloader(flags, values, {
     reconfigure: async (next) => {
       await faild.reconfigure(next);
@@ -61,8 +64,8 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const reload = () => service.reloading(() => reloadAndSay(reloader, log));
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = tellEvents(faild.events(), { log, adviser, metrics, service });
-  control.attach(controlled(faild, { config, log, metrics, reload }));
+  const logging = tellEvents(faild.events(), { log, adviser, metrics, service, history });
+  control.attach(controlled(faild, { config, log, metrics, history, reload }));
   sayStarted(faild, log, config);
   service.ready();
   service.watch(watchedOf(faild));
@@ -74,25 +77,42 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   await scraped.close();
   await stop(faild, control, log);
   await logging;
+  const written = (await history?.close()) ?? true;
   log.info('stopped');
   log.close();
+  // Nothing is left to do, but Node would wait for the thread that waits for the disk.
+  if (!written) process.kill(process.pid, 'SIGKILL');
+}
+
+function openHistory({ historyBytes, stateDir }: DaemonConfig, log: Log): History | undefined {
+  if (historyBytes === null) return undefined;
+  return new History(join(stateDir, 'history'), historyBytes, (line) => log.warn(line));
 }
 
 interface Around {
   config: DaemonConfig;
   log: Log;
   metrics: Metrics;
+  history: History | undefined;
   reload: ControlTarget['reload'];
 }
 
 /** What is asked over the sockets, of whom. */
-function controlled(faild: Faild, { config, log, metrics, reload }: Around): ControlTarget {
+function controlled(
+  faild: Faild,
+  { config, log, metrics, history, reload }: Around,
+): ControlTarget {
   const { networkNamespace } = config;
+  const recent: Faild['recentEvents'] = (options) => faild.recentEvents(options);
   const network = { networkNamespace, namespaceId: namespaceId(networkNamespace ?? undefined) };
   return {
     status: () => faild.status(),
-    events: (options) => faild.events(options),
-    recentEvents: (options) => faild.recentEvents(options),
+    events: ({ since }) => {
+      const stream = faild.events({ since });
+      if (history === undefined || since === undefined) return stream;
+      return precede(history.past(recent, since), stream);
+    },
+    recentEvents: async ({ since }) => (await history?.recent(recent, since)) ?? recent({ since }),
     explainFacts: () => network,
     roundTrips: (peer, lan) => sampleRoundTrips(faild, peer, lan),
     metrics: async () => await metrics.text(await faild.status()),
@@ -164,13 +184,15 @@ interface Listeners {
   adviser: Adviser;
   metrics: Metrics;
   service: Service;
+  history: History | undefined;
 }
 
 async function tellEvents(events: EventStream, listeners: Listeners): Promise<void> {
-  const { log, adviser, metrics, service } = listeners;
+  const { log, adviser, metrics, service, history } = listeners;
   for await (const event of events) {
     log.event(event);
     metrics.note(event);
+    history?.note(event);
     service.changed();
     if (event.kind === 'peer-found') adviser.lookSoon();
   }

@@ -4,7 +4,14 @@
 // Used by settings.ts, whose table says which setting is of which kind.
 import { isIP } from 'node:net';
 
-import { durationText, readDuration, writeDuration } from './units.js';
+import {
+  durationText,
+  readDuration,
+  readSize,
+  sizeText,
+  writeDuration,
+  writeSize,
+} from './units.js';
 
 export type JsonSchema = Record<string, unknown>;
 
@@ -88,6 +95,22 @@ export function percentage(low: number, high: number, example: number): Kind {
     accepts,
     read: (value) => (typeof value === 'number' ? within(value) : readText(value)),
     show: (value) => `${Number(((value as number) * 100).toPrecision(12))}%`,
+    inFile: { accepts, read: readText, schema },
+  };
+}
+
+/** Bytes for a library; `16MB` on a command line and in the file. */
+export function size(low: number, high: number, example: number): Kind {
+  const within = numberWithin(low, high);
+  const [from, to, such] = [low, high, example].map(writeSize);
+  const accepts = `a size from ${from} to ${to}, such as ${such}`;
+  const readText = (value: unknown) =>
+    typeof value === 'string' ? within(readSize(value)) : undefined;
+  const schema = { type: 'string', pattern: sizeText.source };
+  return {
+    accepts,
+    read: (value) => (typeof value === 'number' ? within(value) : readText(value)),
+    show: (value) => writeSize(value as number),
     inFile: { accepts, read: readText, schema },
   };
 }

@@ -47,3 +47,20 @@ function threeDigits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return String(Number(value.toPrecision(value >= 10 ? 3 : 2)));
 }
+
+/** Bytes from `512kB`, `16MB`, `1.5GB`; undefined for all else. */
+export function readSize(text: string): number | undefined {
+  const [, number, unit = ''] = sizeText.exec(text) ?? [];
+  return number === undefined ? undefined : Math.round(Number(number) * (sizes[unit] ?? 1));
+}
+
+/** The other way: `16MB`. */
+export function writeSize(bytes: number): string {
+  const [unit, size] = Object.entries(sizes).findLast(([, each]) => bytes >= each) ?? ['kB', 1e3];
+  return `${Number((bytes / size).toPrecision(15))}${unit}`;
+}
+
+/** What `readSize` accepts; for the JSON Schema as well. */
+export const sizeText = /^(\d+(?:\.\d+)?)(kB|MB|GB)$/;
+
+const sizes: Record<string, number> = { kB: 1e3, MB: 1e6, GB: 1e9 };

@@ -2,7 +2,7 @@
 // stop leaves a failover in force and says so; a late start learns what it cannot hear.
 import './in-arena.js';
 import t, { type Test } from 'tap';
-import { faild, place } from './daemon.js';
+import { faild, type LogLine, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { nowUs } from './shell.js';
 
@@ -20,12 +20,24 @@ async function restartsUnnoticed(t: Test, lab: Lab, table: number): Promise<void
   await lab.daemon(1).saw('path-up', ({ path }) => path?.lan.name === 'B');
   for (const stream of streams) await lab.flows(stream, 500);
   t.same(lab.moves(table), [], 'no rule and no route has changed');
+  await remembers(t, lab);
   for (const stream of streams)
     t.equal((await stream.report(sinceUs)).lost, 0, 'the stream has no gap');
   await lab.cuts.heal({ lan: 'a' });
   await lab.goes('a', 'a');
   await lab.allUp();
   await lab.stopsClean(t);
+}
+
+/** What happened before the crash, and what since. */
+async function remembers(t: Test, lab: Lab): Promise<void> {
+  const host = lab.topology.host(1);
+  const { stdout } = await faild(host, 'events', '--since', '1h', '--json', ...place(host));
+  const { events, complete } = JSON.parse(stdout) as { events: LogLine[]; complete: boolean };
+  const kinds = events.map(({ kind = '' }) => kind.replace('lan-', ''));
+  t.ok(kinds.indexOf('failover') >= 0, 'the history tells of the failover');
+  t.ok(kinds.indexOf('failover') < kinds.lastIndexOf('adopted'), 'and of what came after');
+  t.equal(complete, true);
 }
 
 t.test('killed while a pair is failed over, started again: no flap, no leftover', async (t) => {

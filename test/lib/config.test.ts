@@ -173,3 +173,18 @@ t.test('where metrics are served: an address and a port, or off', async (t) => {
     t.throws(() => parseConfig({ metricsListen: bad }), { message: /--metrics-listen: .*9312/ });
   }
 });
+
+t.test('sizes carry units', async (t) => {
+  t.equal(parseConfig({}).historyBytes, 16e6);
+  const good: [string, number | null][] = [
+    ['1MB', 1e6],
+    ['1.5GB', 1.5e9],
+    ['2000kB', 2e6],
+    ['off', null],
+  ];
+  for (const [history, bytes] of good) t.equal(parseConfig({ history }).historyBytes, bytes);
+  for (const history of ['16', '16 MB', '1kB', '11GB', '-1MB', '1MiB']) {
+    const message = /--history: .* give a size from 1MB to 10GB, such as 16MB, or off/;
+    t.throws(() => parseConfig({ history }), { message });
+  }
+});

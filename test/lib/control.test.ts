@@ -53,7 +53,7 @@ function makeTarget() {
       for (const roundTripUs of [31.5, null]) yield { roundTripUs };
       await new Promise(() => {}); // until the listener goes
     },
-    recentEvents: ({ since }) => ({ events: [stalled], complete: since !== undefined }),
+    recentEvents: async ({ since }) => ({ events: [stalled], complete: since !== undefined }),
     explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
     metrics: async () => 'faild_peers 2\n',
     failover: async (scope) => {

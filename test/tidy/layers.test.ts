@@ -38,6 +38,7 @@ const libLayers = [
     'config-file',
     'event-queue',
     'event-ring',
+    'history-files',
     'line-sink',
     'log-lines',
     'managers',
@@ -45,7 +46,7 @@ const libLayers = [
     'snapshots',
     'told',
   ],
-  ['status'],
+  ['history', 'status'],
   ['advice', 'bench-report', 'metrics', 'metrics-server', 'policy', 'status-text', 'views'],
   ['moves'],
   [
