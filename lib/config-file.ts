@@ -22,7 +22,7 @@ import {
 
 import { type DaemonOptions, quote } from './config.js';
 import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from './errors.js';
-import type { MapInFile, ScalarInFile } from './kinds.js';
+import type { ListInFile, MapInFile, ScalarInFile } from './kinds.js';
 import { nearest } from './near-miss.js';
 import { fileKey, type Setting, settings, usualConfigFile } from './settings.js';
 
@@ -133,7 +133,8 @@ class FileReader {
     const { inFile } = setting.kind;
     if (!setting.repeatable) return this.#scalar(key, inFile as ScalarInFile, node, at);
     if (!isSeq(node)) {
-      const item = 'fields' in inFile ? 'each with its `- name:`' : 'each after a dash';
+      const item =
+        'fields' in inFile ? `each with its \`- ${inFile.required}:\`` : 'each after a dash';
       this.#badValue(key, node, at, `a list, ${item}`);
       return undefined;
     }
@@ -150,23 +151,39 @@ class FileReader {
 
   #map(key: string, kind: MapInFile, node: Node, at: number): unknown {
     if (!isMap(node)) {
-      this.#badValue(key, node, at, `name: and one of ${kind.either.join(', ')}`);
+      const one = kind.either.length > 0 ? ` and one of ${kind.either.join(', ')}` : '';
+      this.#badValue(key, node, at, `${kind.required}:${one}`);
       return undefined;
     }
     const known = Object.keys(kind.fields);
     const found: Record<string, unknown> = {};
     for (const [field, value, where] of this.#entries(node)) {
-      const scalar = Object.hasOwn(kind.fields, field) ? kind.fields[field] : undefined;
-      if (scalar === undefined) this.#unknownKey(field, where, known);
-      else found[field] = this.#scalar(`${key}.${field}`, scalar, value, where);
+      const expected = Object.hasOwn(kind.fields, field) ? kind.fields[field] : undefined;
+      const name = `${key}.${field}`;
+      if (expected === undefined) this.#unknownKey(field, where, known);
+      else if ('each' in expected) found[field] = this.#list(name, expected, value, where);
+      else found[field] = this.#scalar(name, expected, value, where);
     }
     const places = kind.either.filter((field) => Object.hasOwn(found, field));
     if (!Object.hasOwn(found, kind.required)) this.#say(at, `${key}: ${kind.required}: is missing`);
-    if (places.length !== 1) {
+    if (kind.either.length > 0 && places.length !== 1) {
       const count = places.length === 0 ? 'none is given' : 'more are given';
       this.#say(at, `${key}: give one of ${kind.either.join(', ')}; ${count}`);
     }
     return found;
+  }
+
+  #list(key: string, kind: ListInFile, node: Node | null, at: number): unknown {
+    if (!isSeq(node) || node.items.length === 0) {
+      this.#badValue(key, node, at, kind.accepts);
+      return undefined;
+    }
+    const values = (node.items as Node[]).map((item, index) =>
+      this.#scalar(`${key}[${index + 1}]`, kind.each, item, startOf(item) ?? at),
+    );
+    const whole = values.includes(undefined) || (kind.fits?.(values) ?? true);
+    if (!whole) this.#badValue(key, node, at, kind.accepts);
+    return values;
   }
 
   #scalar(key: string, kind: ScalarInFile, node: Node | null, at: number): unknown {
@@ -188,7 +205,7 @@ class FileReader {
   }
 
   #repeats(key: string, kind: MapInFile, items: Node[]): void {
-    for (const field of Object.keys(kind.fields)) {
+    for (const field of kind.unique) {
       const seen = new Set<unknown>();
       for (const item of items) {
         const node = isMap(item) ? item.get(field, true) : undefined;

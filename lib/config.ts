@@ -4,6 +4,7 @@
 import { hostname } from 'node:os';
 
 import { ConfigFaults, type Fault } from './errors.js';
+import { type Hook, maxHooks } from './hook-kind.js';
 import { nearest } from './near-miss.js';
 import {
   type LanChoice,
@@ -65,6 +66,7 @@ export interface DaemonOptions extends FaildOptions {
   metricsPerPeer?: boolean | undefined;
   metricsListen?: string | null | undefined;
   history?: number | string | null | undefined;
+  hook?: readonly (string | object)[] | undefined;
 }
 
 /** A checked configuration: every value is in its range. */
@@ -101,6 +103,7 @@ export interface DaemonConfig extends Config {
   metricsListen: string | null;
   /** Bytes on disk; null: off. */
   historyBytes: number | null;
+  hooks: Hook[];
 }
 
 /** The value of every setting by its key, checked, defaults filled in; undefined: nobody said. */
@@ -120,7 +123,7 @@ export function readSettings(options: DaemonOptions): SettingValues {
     return [setting.key, value === undefined ? setting.fallback : read(setting, value, faults)];
   });
   const values = Object.fromEntries(entries);
-  faults.push(...repeats(values.lan ?? []));
+  faults.push(...repeats(values.lan ?? []), ...tooMany(values.hook ?? []));
   if (faults.length > 0) throw new ConfigFaults(faults);
   return values;
 }
@@ -152,6 +155,7 @@ export function toConfig(value: SettingValues): DaemonConfig {
     metricsPerPeer: value.metricsPerPeer as boolean,
     metricsListen: value.metricsListen as string | null,
     historyBytes: value.history as number | null,
+    hooks: (value.hook as Hook[] | undefined) ?? [],
   };
 }
 
@@ -216,6 +220,11 @@ function repeats(lans: (LanChoice | undefined)[]): Fault[] {
       message: `--lan: '${value}' is given twice; each LAN has its own name and place`,
     }));
   });
+}
+
+function tooMany(hooks: readonly unknown[]): Fault[] {
+  const message = `hooks: ${hooks.length} are given; there is room for ${maxHooks}`;
+  return hooks.length > maxHooks ? [{ place: null, message }] : [];
 }
 
 /** The wire carries 32 bytes: the first label of a name that is longer. */

@@ -10,6 +10,7 @@ import { ConfigFaults, messageOf, showFault } from './errors.js';
 import type { EventStream } from './event-queue.js';
 import { Faild } from './faild.js';
 import { History, precede } from './history.js';
+import { Hooks } from './hooks.js';
 import { namespaceId } from './kernel-routes.js';
 import { type Log, openLog } from './log.js';
 import { readRpFilters } from './machine.js';
@@ -41,6 +42,9 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const service = new Service(process.env, log);
   // First of all, because it is the lock: nothing else is touched while another daemon lives.
   const control = await openControl(config.socket);
+  const hooks = new Hooks(log);
+  // Before the engine: starting a process is the cheaper the less there is to copy.
+  hooks.use(config.hooks);
   const faild = await Faild.launch(config).catch(async (error: unknown) => {
     await control.close();
     throw error;
@@ -58,13 +62,14 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     reconfigure: async (next) => {
       await faild.reconfigure(next);
       metrics.perPeer = next.metricsPerPeer;
+      hooks.use(next.hooks);
     },
     surroundings: () => surroundingsOf(faild),
   });
   const reload = () => service.reloading(() => reloadAndSay(reloader, log));
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = tellEvents(faild.events(), { log, adviser, metrics, service, history });
+  const logging = tellEvents(faild.events(), { log, adviser, metrics, service, history, hooks });
   control.attach(controlled(faild, { config, log, metrics, history, reload }));
   sayStarted(faild, log, config);
   service.ready();
@@ -77,6 +82,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   await scraped.close();
   await stop(faild, control, log);
   await logging;
+  hooks.close();
   const written = (await history?.close()) ?? true;
   log.info('stopped');
   log.close();
@@ -185,14 +191,16 @@ interface Listeners {
   metrics: Metrics;
   service: Service;
   history: History | undefined;
+  hooks: Hooks;
 }
 
 async function tellEvents(events: EventStream, listeners: Listeners): Promise<void> {
-  const { log, adviser, metrics, service, history } = listeners;
+  const { log, adviser, metrics, service, history, hooks } = listeners;
   for await (const event of events) {
     log.event(event);
     metrics.note(event);
     history?.note(event);
+    hooks.note(event);
     service.changed();
     if (event.kind === 'peer-found') adviser.lookSoon();
   }

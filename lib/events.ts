@@ -4,7 +4,10 @@
 //
 // An event is a hint and may be lost (`lost` says how many); `status` is the truth.
 import { type ClockReading, isoOf } from './clock.js';
+import type { EventKind } from './event-kinds.js';
 import type { NativeEvent, PathStateName } from './native.js';
+
+export type { EventKind } from './event-kinds.js';
 
 export interface LanRef {
   index: number;
@@ -94,8 +97,6 @@ export interface EventDetails {
   lost: { count: number };
 }
 
-export type EventKind = keyof EventDetails;
-
 /** `at`: ISO 8601, UTC; `monotonicUs`: the same instant on CLOCK_MONOTONIC, for measuring. */
 export type FaildEvent<K extends EventKind = EventKind> = {
   [Kind in K]: { kind: Kind; at: string; monotonicUs: number } & EventDetails[Kind];
@@ -166,9 +167,6 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   adopted: (event) => ({ count: event.count }),
   'table-full': (event, names) => ({ peer: peerOrNull(event, names) }),
 };
-
-/** Every kind that there is. */
-export const eventKinds = [...Object.keys(translations), 'lost'] as readonly EventKind[];
 
 /** Undefined for records that are not for users (answers to commands). */
 export function translate(

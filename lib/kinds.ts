@@ -34,12 +34,22 @@ export interface ScalarInFile {
   schema: JsonSchema;
 }
 
+/** Some values of the file, each after a dash or between brackets; at least one. */
+export interface ListInFile {
+  accepts: string;
+  each: ScalarInFile;
+  /** Each may be right and all together not. */
+  fits?(values: readonly unknown[]): boolean;
+}
+
 /** A few values of the file under one entry; `Kind.read` takes them as an object. */
 export interface MapInFile {
-  fields: Record<string, ScalarInFile>;
+  fields: Record<string, ScalarInFile | ListInFile>;
   required: string;
-  /** Exactly one of these must be there. */
+  /** Exactly one of these must be there; an empty list asks for none. */
   either: readonly string[];
+  /** What no two entries may have in common. */
+  unique: readonly string[];
 }
 
 /** One LAN that the operator named: `A=eth1`, or by its subnet, `A=10.1.0.0/24`. */
@@ -223,6 +233,7 @@ export function lan(): Kind {
       },
       required: 'name',
       either: ['interface', 'subnet'],
+      unique: ['name', 'interface', 'subnet'],
     },
   };
 }

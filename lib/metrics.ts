@@ -8,7 +8,8 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import { eventKinds, type FaildEvent } from './events.js';
+import { eventKinds } from './event-kinds.js';
+import type { FaildEvent } from './events.js';
 import type { Status, StatusPath, StatusPeer } from './status.js';
 
 /** From a tenth of a millisecond, below which nothing is detected, to the patience of a user. */

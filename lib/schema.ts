@@ -1,6 +1,6 @@
 // The JSON Schema of the configuration file, for editors: made from the table of settings.
 // scripts/generate.mjs writes it to docs/faild.schema.json.
-import type { JsonSchema, MapInFile, ScalarInFile } from './kinds.js';
+import type { JsonSchema, ListInFile, MapInFile, ScalarInFile } from './kinds.js';
 import { fallbackShown, fileKey, type Setting, settings } from './settings.js';
 
 export function configSchema(): JsonSchema {
@@ -27,7 +27,11 @@ function propertyOf(setting: Setting): JsonSchema {
     : { description: `${description} ${accepted}`, ...schema };
 }
 
-function itemOf(kind: ScalarInFile | MapInFile): JsonSchema {
+function itemOf(kind: ScalarInFile | ListInFile | MapInFile): JsonSchema {
+  if ('each' in kind) {
+    const description = `Give ${kind.accepts}.`;
+    return { description, type: 'array', minItems: 1, items: itemOf(kind.each) };
+  }
   if (!('fields' in kind)) return { description: `Give ${kind.accepts}.`, ...kind.schema };
   const fields = Object.entries(kind.fields).map(([name, field]) => [name, itemOf(field)]);
   return {
@@ -35,7 +39,9 @@ function itemOf(kind: ScalarInFile | MapInFile): JsonSchema {
     additionalProperties: false,
     properties: Object.fromEntries(fields),
     required: [kind.required],
-    oneOf: kind.either.map((field) => ({ required: [field] })),
+    ...(kind.either.length > 0 && {
+      oneOf: kind.either.map((field) => ({ required: [field] })),
+    }),
   };
 }
 

@@ -2,6 +2,7 @@
 // of flags and of library options (config.ts), the keys of the configuration file
 // (config-file.ts), the JSON Schema (schema.ts) and the README's table (scripts/generate.mjs): a
 // name, a range or a default is written down once.
+import { hook } from './hook-kind.js';
 import {
   choice,
   duration,
@@ -231,6 +232,17 @@ export const settings: readonly Setting[] = [
     help: 'serve /metrics, and nothing else, over TCP as well: to all who reach this address',
     kind: orOff(endpoint),
     fallback: null,
+  },
+  {
+    key: 'hook',
+    long: '--hook',
+    argument: '<kinds=program>',
+    inFile: 'hooks',
+    help: 'run a program on such events, the event as JSON on its standard input; repeatable',
+    kind: hook(),
+    repeatable: true,
+    fallbackText: 'none',
+    live: true,
   },
   {
     key: 'stateDir',

@@ -2,7 +2,7 @@
 // no path changes its state and no route moves; a policy that asks for a move gets it; a bad file
 // changes nothing, whether by `faild reload` or by SIGHUP, and neither does an embedder's bad plan.
 import './in-arena.js';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Faild, type Plan, type PolicyInput } from '../../lib/index.js';
@@ -176,3 +176,24 @@ t.test(
     t.match((await running.status()).plan, { ...inForce, switchback: 'sticky' });
   },
 );
+
+t.test('a hook that a reload has brought is run on the failover', async (t) => {
+  const { lab, write, reload } = await openLab(t, '{}\n');
+  const seen = join(kArenaDirectory, 'hooked.json');
+  const run = `["/bin/sh", "-c", "cat > ${seen}.new && mv ${seen}.new ${seen}"]`;
+  write(`hooks:\n  - run: ${run}\n    on: [failover, lan-failover]\n`);
+  t.match(
+    (await reload()).stdout,
+    /^hooks: none -> failover,lan-failover=\/bin\/sh .*\(applied\)$/m,
+  );
+  const sinceUs = nowUs();
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.goes('a', 'b');
+  await lab.until('the hook has run', async () => (existsSync(seen) ? [] : ['not yet']));
+  const { kind, monotonicUs } = JSON.parse(readFileSync(seen, 'utf8'));
+  t.match(kind, /^(lan-)?failover$/);
+  t.ok(monotonicUs > sinceUs, 'with the event of this cut');
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
 
-import { eventKinds } from '../../lib/events.js';
+import { eventKinds } from '../../lib/event-kinds.js';
 import { Metrics } from '../../lib/metrics.js';
 import { sketch } from './statuses.js';
 

@@ -37,6 +37,11 @@ realtime-priority: 0
 cpu: 1
 max-peers: 100
 network-namespace: /run/netns/blue
+hooks:
+  - run: [/usr/local/bin/page, web]
+    on: [failover, isolated]
+    timeout: 5s
+  - run: [/usr/local/bin/page, web]
 `;
 
 t.test('every key, in the words of the flags', async (t) => {
@@ -56,6 +61,10 @@ t.test('every key, in the words of the flags', async (t) => {
     ignoreInterface: ['usb*', 'eth9'],
     transport: 'raw',
     switchback: 'sticky',
+    hook: [
+      { run: ['/usr/local/bin/page', 'web'], on: ['failover', 'isolated'], timeout: 5 },
+      { run: ['/usr/local/bin/page', 'web'] },
+    ],
     holdTime: 30,
     flapWindow: 60,
     grayLoss: 0.2,
@@ -160,6 +169,23 @@ const refused: [text: string, faults: string[]][] = [
     ['2:16: restore-after: an alias (*n) is not accepted; say it again'],
   ],
   ['port: !port 3\n', ['1:1: port: a tag (!port) is not accepted']],
+  ['hooks: [x]\n', ["1:9: hooks[1]: 'x' is not accepted; give run:"]],
+  ['hooks: [{on: [failover]}]\n', ['1:9: hooks[1]: run: is missing']],
+  [
+    'hooks: [{run: [page]}, {run: []}, {run: /bin/true}]\n',
+    [
+      '1:15: hooks[1].run: a list is not accepted; give the absolute path of a program',
+      '1:30: hooks[2].run: a list is not accepted; give the absolute path of a program',
+      "1:41: hooks[3].run: '/bin/true' is not accepted; give the absolute path of a program",
+    ],
+  ],
+  [
+    'hooks: [{run: [/p, 3], on: [fail-over]}]\n',
+    [
+      '1:20: hooks[1].run[2]: 3 is not accepted; give a text, in quotes: "3"',
+      "1:29: hooks[1].on[1]: 'fail-over' is not accepted; give peer-found, ",
+    ],
+  ],
   ['? [a]\n: 1\n', ['1:3: a key is one plain word']],
   ['interval: 10ms\n\tport: 1\n', [/^2:1: not YAML: Tabs are not allowed as indentation/] as never],
   ['cluster: "x\n', [/^2:1: not YAML: Missing closing "quote/] as never],

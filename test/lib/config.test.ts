@@ -188,3 +188,21 @@ t.test('sizes carry units', async (t) => {
     t.throws(() => parseConfig({ history }), { message });
   }
 });
+
+t.test('hooks: from a flag, and as fields', async (t) => {
+  t.same(parseConfig({ hook: ['failover,isolated=/bin/page'] }).hooks, [
+    { run: ['/bin/page'], on: ['failover', 'isolated'], timeoutS: 10 },
+  ]);
+  const [every] = parseConfig({ hook: [{ run: ['/bin/page', 'a b'], timeout: '1min' }] }).hooks;
+  t.match(every, { run: ['/bin/page', 'a b'], timeoutS: 60 });
+  t.ok(every?.on.includes('lost'), 'every kind, unless said otherwise');
+  const bad = ['/bin/page', '=/bin/page', 'failover=page', 'x=/bin/page', {}, { run: [] }, null];
+  for (const each of [...bad, { run: ['/p'], on: [] }, { run: ['/p'], timeout: '1h' }]) {
+    const hook = [each as object];
+    t.throws(() => parseConfig({ hook }), {
+      message: /--hook: .* give KIND\[,KIND\.\.\.\]=PROGRAM/,
+    });
+  }
+  const many = Array.from({ length: 17 }, () => 'failover=/bin/page');
+  t.throws(() => parseConfig({ hook: many }), { message: /17 are given; there is room for 16/ });
+});

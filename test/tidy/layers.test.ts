@@ -11,6 +11,8 @@ const libLayers = [
   [
     'clock',
     'errors',
+    'event-kinds',
+    'hook-runner',
     'near-miss',
     'plot-scale',
     'plot-svg',
@@ -20,6 +22,7 @@ const libLayers = [
     'version',
   ],
   ['bench-model', 'kinds', 'plot-distribution', 'state-files'],
+  ['hook-kind'],
   ['settings'],
   ['native', 'native-engine'],
   [
@@ -39,6 +42,7 @@ const libLayers = [
     'event-queue',
     'event-ring',
     'history-files',
+    'hooks',
     'line-sink',
     'log-lines',
     'managers',
