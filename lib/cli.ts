@@ -8,6 +8,7 @@
 // answers, 4 its engine's thread does not.
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchFlags } from './bench-run.js';
+import { addCompletion } from './completion.js';
 import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
 import { type Setting, settings } from './settings.js';
@@ -64,6 +65,7 @@ function makeProgram(): Command {
     .action((peer: string, _options, command: Command) =>
       showBench(peer, command.optsWithGlobals()),
     );
+  addCompletion(program, (name, description) => addCommand(program, name, description), glance);
   return program;
 }
 

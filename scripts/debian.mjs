@@ -11,7 +11,8 @@ const kGroups = {
   // Namespaces, veth and rules; nft cuts a LAN in one direction.
   demo: ['iproute2', 'nftables'],
   test: ['cmake', 'doctest-dev', 'iproute2', 'nftables'],
-  lint: ['clang', 'clang-format', 'clang-tidy'],
+  // The shells and mandoc judge the completions and the man pages.
+  lint: ['clang', 'clang-format', 'clang-tidy', 'fish', 'mandoc', 'zsh'],
   fuzz: ['clang', 'libclang-rt-14-dev'],
   bench: ['clang', 'libbpf-dev', 'bpftool'],
   // promtool judges the alert rules; without it those tests are skipped, and say so.

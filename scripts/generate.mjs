@@ -1,5 +1,5 @@
-// Writes what is made from the table of settings (lib/settings.ts): docs/faild.schema.json and the
-// README's table of flags. Needs dist/.
+// Writes what is made from the table of settings (lib/settings.ts) and the tree of commands:
+// docs/faild.schema.json, the README's table of flags and packaging/man. Needs dist/.
 //
 //   node scripts/generate.mjs           writes them
 //   node scripts/generate.mjs --check   changes nothing; names what is out of date, exit status 1
@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchema } from '../dist/schema.js';
 import { fallbackShown, fileKey, settings } from '../dist/settings.js';
-import { root, say } from './run.mjs';
+import { must, root, say } from './run.mjs';
 
 const kBegin = '<!-- made by scripts/generate.mjs from lib/settings.ts -->';
 const kEnd = '<!-- end -->';
@@ -41,9 +41,16 @@ function readmeWith(table) {
   return `${before}${kBegin}\n\n${table}\n\n${kEnd}${after}`;
 }
 
+/** By the program itself, which has the tree. */
+function manPage(name) {
+  return must(name, process.execPath, [join(root, 'dist/cli.js'), 'completion', name]);
+}
+
 const made = {
   'docs/faild.schema.json': `${JSON.stringify(configSchema(), null, 2)}\n`,
   'README.md': readmeWith(settingsTable()),
+  'packaging/man/faild.8': manPage('faild.8'),
+  'packaging/man/faild.yaml.5': manPage('faild.yaml.5'),
 };
 
 function read(path) {

@@ -10,6 +10,7 @@ const nativeLayers = ['base', 'wire', 'core', 'io', 'addon'];
 const libLayers = [
   [
     'clock',
+    'completion-tree',
     'errors',
     'event-kinds',
     'hook-runner',
@@ -24,7 +25,7 @@ const libLayers = [
   ['bench-model', 'kinds', 'plot-distribution', 'state-files'],
   ['hook-kind'],
   ['settings'],
-  ['native', 'native-engine'],
+  ['completion-man', 'completion-shells', 'native', 'native-engine'],
   [
     'commands',
     'config',
@@ -66,7 +67,7 @@ const libLayers = [
   ],
   ['bench-html', 'control-client', 'control-routes', 'explain-text'],
   ['bench', 'check', 'control', 'doctor'],
-  ['bench-run', 'daemon', 'verbs'],
+  ['bench-run', 'completion', 'daemon', 'verbs'],
   ['cli', 'index'],
 ];
 
