@@ -9,13 +9,18 @@ import { setup } from '../scripts/setup.mjs';
 const build = process.env.FAILD_BENCH_BUILD ?? join(root, 'build/bench');
 
 setup(['bench', 'test'], { withTests: true });
-// A quick run compares with the neighbours that are there; it does not wait for a package archive.
+// A short run compares with the neighbours that are there; it does not wait for a package archive.
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    smoke: { type: 'boolean' },
+    page: { type: 'boolean' },
+    only: { type: 'string' },
+  },
   strict: false,
 });
 const named = values.only?.split(',').includes('peers');
-if (named ?? !values.quick) offerNeighbours();
+if (named ?? !(values.quick || values.smoke || values.page)) offerNeighbours();
 say('building the native programs of the bench');
 must('cmake', 'cmake', ['-S', join(root, 'bench'), '-B', build]);
 must('cmake --build', 'cmake', ['--build', build, '--parallel', '2']);

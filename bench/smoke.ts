@@ -1,6 +1,6 @@
-// What `npm run bench -- --smoke` holds a run against: that every scenario came to a result, that
-// every figure was measured, and that the page and its plots could be drawn. How fast the machine
-// is does not matter.
+// What `npm run bench -- --smoke` holds a scenario against: that it came to a result, that every
+// figure was measured, and that the page and its plots could be drawn. How fast the machine is does
+// not matter.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plot } from './plot/plots.js';
@@ -15,21 +15,19 @@ export interface Check {
 // On a loaded machine every cut may coincide with a stall.
 const kMayBeEmpty = /machine not stalled/;
 
-export function judgeSmoke(outcomes: readonly Outcome[], docs: string): Check[] {
+export function judgeSmoke(outcome: Outcome, docs: string): Check[] {
+  if ('failed' in outcome) return [{ what: outcome.name, problem: outcome.failed }];
   const page = readFileSync(join(docs, 'benchmarks.md'), 'utf8');
-  return outcomes.flatMap((outcome) => {
-    if ('failed' in outcome) return [{ what: outcome.name, problem: outcome.failed }];
-    const figures = outcome.figures.filter(({ name }) => !kMayBeEmpty.test(name));
-    return [
-      check(`${outcome.name} is on the page`, page.includes(outcome.title)),
-      ...figures.map(({ name, summary }) =>
-        check(`${outcome.name}: ${name} was measured`, (summary?.count ?? 0) > 0),
-      ),
-      ...(outcome.plots ?? []).map((plot) =>
-        check(`${outcome.name}: ${plot.file} shows something`, isDrawn(plot, docs)),
-      ),
-    ];
-  });
+  const figures = outcome.figures.filter(({ name }) => !kMayBeEmpty.test(name));
+  return [
+    check(`${outcome.name} is on the page`, page.includes(outcome.title)),
+    ...figures.map(({ name, summary }) =>
+      check(`${outcome.name}: ${name} was measured`, (summary?.count ?? 0) > 0),
+    ),
+    ...(outcome.plots ?? []).map((plot) =>
+      check(`${outcome.name}: ${plot.file} shows something`, isDrawn(plot, docs)),
+    ),
+  ];
 }
 
 const check = (what: string, holds: boolean): Check => ({ what, problem: holds ? null : 'no' });

@@ -55,7 +55,7 @@ export const birdContenders: Contender[] = [
     setting: '10 ms x 3, SCHED_FIFO',
     bfd: lowest(10),
     realtime: true,
-    timing: { intervalMs: 10, holdMs: 100, settleMs: 200, cuts: 15, quickCuts: 6 },
+    timing: { intervalMs: 10, holdMs: 100, settleMs: 200, cuts: 15, quickCuts: 4 },
   }),
   bird({
     name: 'bird-5ms',

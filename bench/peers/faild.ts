@@ -31,6 +31,6 @@ const faild = (timing: Timing): Contender => ({
 
 export const faildContenders: Contender[] = [
   faild({ intervalMs: 100, holdMs: 450, settleMs: 1500, cuts: 3 }),
-  faild({ intervalMs: 10, holdMs: 100, settleMs: 300, cuts: 15, quickCuts: 6 }),
-  faild({ intervalMs: 1, holdMs: 100, settleMs: 150, cuts: 15, quickCuts: 6 }),
+  faild({ intervalMs: 10, holdMs: 100, settleMs: 300, cuts: 15, quickCuts: 4 }),
+  faild({ intervalMs: 1, holdMs: 100, settleMs: 150, cuts: 15, quickCuts: 4 }),
 ];

@@ -80,7 +80,7 @@ export const keepalivedContenders: Contender[] = [
     name: 'vrrp-10ms',
     setting: '10 ms (the lowest there is), SCHED_FIFO',
     values: { interval: 0.01, realtime: kRealtime },
-    timing: { intervalMs: 10, holdMs: 150, settleMs: 200, cuts: 15, quickCuts: 6 },
+    timing: { intervalMs: 10, holdMs: 150, settleMs: 200, cuts: 15, quickCuts: 4 },
   }),
   bfd({
     name: 'keepalived-bfd-default',

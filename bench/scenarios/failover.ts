@@ -42,7 +42,7 @@ export function failover(order: FailoverOrder, scale: Scale): Promise<ScenarioRe
   return withPair({ interval: intervalUs / 1e6, failAfter, restoreAfter }, async (pair) => {
     await beginMeasuring(pair);
     const cuts = await cutSeries(pair.lab, {
-      count: scale.of(200, 20, 3),
+      count: scale.of(200, 10, 3),
       target: { lan: 'a' },
       intervalUs,
       holdUs: 200_000,

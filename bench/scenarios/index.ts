@@ -26,7 +26,7 @@ export const scenarios: Scenario[] = [
   { name: 'quiet-idle', run: (scale) => quiet('quiet-idle', scale) },
   { name: 'quiet-busy', run: (scale) => quiet('quiet-busy', scale) },
   { name: 'blocked', run: blocked },
-  { name: 'thousand-peers', run: thousand },
+  { name: 'thousand-peers', smoke: true, run: thousand },
   ...scaleScenarios,
   { name: 'cost', smoke: true, run: cost },
   { name: 'peers', run: peers },

@@ -17,6 +17,7 @@ import type { Scale, ScenarioResult } from '../scenario.js';
 import { kSteps, type Stage, type Step } from '../stress.js';
 import { embed } from './blocked.js';
 
+const kIntervalsMs = [0.2, 0.5, 1, 2, 5, 10];
 const kFailAfter = 3;
 const kRestoreAfter = 10;
 const kSliceMs = 1000;
@@ -44,8 +45,9 @@ const unexplained = (run: Run) => run.moves.filter(({ stallMs }) => stallMs === 
 const holds = (run: Run) => unexplained(run).length === 0;
 
 export async function ladder(scale: Scale): Promise<ScenarioResult> {
-  const seconds = scale.of(60, 1, 1);
-  const intervals = scale.quick ? [1, 5, 10] : [0.2, 0.5, 1, 2, 5, 10];
+  const seconds = scale.of(60, 1, 0.5);
+  const shortest = scale.of(0.2, 1, 10);
+  const intervals = kIntervalsMs.filter((interval) => interval >= shortest);
   const lab = await BenchLab.create(3);
   try {
     await lab.watchPair();
@@ -128,7 +130,7 @@ async function observe(lab: BenchLab, step: Step, intervalMs: number, seconds: n
   while (run.seconds < seconds && holds(run)) {
     // A whole report takes the machine's time, so it is only asked for when there is something.
     for (let slice = run.seconds; slice < seconds; slice++) {
-      await sleep(kSliceMs);
+      await sleep(Math.min(kSliceMs, seconds * 1000));
       if ((await lab.agent.moves()) > 0) break;
     }
     note(run, lab, beganUs, await lab.agent.report());

@@ -28,7 +28,7 @@ interface Story {
 }
 
 export async function scaleVirtual(scale: Scale): Promise<ScenarioResult> {
-  const hosts = scale.of(10_000, 5_000);
+  const hosts = scale.of(10_000, 5_000, 5_000);
   const program = nativeProgram('faild-bench-virtual');
   const argv = [String(hosts), String(kIntervalUs)];
   const { stdout } = await promisify(execFile)(program, argv);

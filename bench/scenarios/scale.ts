@@ -9,5 +9,5 @@ export const scaleScenarios: Scenario[] = [
   { name: 'scale-growth', run: scaleGrowth },
   { name: 'scale-failures', run: scaleFailures },
   { name: 'scale-hostile', run: scaleHostile },
-  { name: 'scale-virtual', run: scaleVirtual },
+  { name: 'scale-virtual', smoke: true, run: scaleVirtual },
 ];

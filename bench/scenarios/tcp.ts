@@ -20,7 +20,7 @@ interface Variant {
 }
 
 export async function tcp(scale: Scale): Promise<ScenarioResult> {
-  const count = scale.of(60, 5, 2);
+  const count = scale.of(60, 4, 1);
   const variants: Variant[] = [
     { name: 'kernel’s default', cuts: await measure(count, false) },
     { name: `rto_min ${kRtoMinMs} ms`, cuts: await measure(count, true) },

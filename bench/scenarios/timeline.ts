@@ -1,8 +1,8 @@
 // One failover, packet by packet, as the switches see it: every packet of both streams and every
 // heartbeat on both LANs, the cut, what the kernels made of it, the heal, the way back.
 //
-// Of a few cuts the first is shown during which the machine did not stall.
-
+// Of a few cuts the first is shown during which the machine did not stall; on a machine that always
+// does, the one with the least stall, and a note says so.
 import type { LanLetter } from '../../test/lab/topology.js';
 import type { AgentReport, Frame, Trial } from '../agent.js';
 import { type CutResult, judge } from '../cuts.js';
@@ -35,21 +35,32 @@ export function timeline(_scale: Scale): Promise<ScenarioResult> {
   });
 }
 
-async function tell({ lab }: Pair): Promise<Story> {
+async function tell(pair: Pair): Promise<Story> {
+  const whole: Story[] = [];
   for (let i = 0; i < kTries; i++) {
-    await lab.calm(300);
-    await lab.agent.frames();
-    const times = { waitUs: 20_300 + 137 * i, holdUs: kHoldUs, settleUs: 60_000 };
-    const trial = await lab.cut({ lan: 'a' }, times);
-    const report = await lab.agent.report();
-    const result = judge(trial, report);
-    const ends = Object.values(result.ends);
-    const whole = ends.every((end) => end.cutToMovedUs !== null && end.healToReturnedUs !== null);
-    if (whole && result.stallUs === null && result.strays.length === 0)
-      return { trial, report, result, frames: await lab.agent.frames() };
+    const story = await cutOnce(pair, 20_300 + 137 * i);
+    if (isClean(story.result)) return story;
+    if (isWhole(story.result)) whole.push(story);
   }
-  throw new Error(`none of ${kTries} cuts was without a stall of the machine or a false verdict`);
+  const blemish = ({ result }: Story) => result.stallUs ?? 0;
+  const least = whole.sort((a, b) => blemish(a) - blemish(b))[0];
+  if (least === undefined) throw new Error(`none of ${kTries} cuts moved and returned both ends`);
+  return least;
 }
+
+async function cutOnce({ lab }: Pair, waitUs: number): Promise<Story> {
+  await lab.calm(300);
+  await lab.agent.frames();
+  const trial = await lab.cut({ lan: 'a' }, { waitUs, holdUs: kHoldUs, settleUs: 60_000 });
+  const report = await lab.agent.report();
+  return { trial, report, result: judge(trial, report), frames: await lab.agent.frames() };
+}
+
+const isWhole = ({ ends }: CutResult): boolean =>
+  Object.values(ends).every((end) => end.cutToMovedUs !== null && end.healToReturnedUs !== null);
+
+const isClean = (result: CutResult): boolean =>
+  isWhole(result) && result.stallUs === null && result.strays.length === 0;
 
 function describe(story: Story, ports: Port[]): ScenarioResult {
   const plot = draw(story, ports);
@@ -69,11 +80,16 @@ function describe(story: Story, ports: Port[]): ScenarioResult {
     figures: [],
     notes: [
       `Shown: ${count('stream', true)} packets of the streams that arrived, ${count('stream', false)} that were lost; ${count('heartbeat', true)} heartbeats that arrived, ${count('heartbeat', false)} that were lost.`,
+      ...(isClean(story.result) ? [] : [blemishes(story.result)]),
     ],
     plots: [plot],
     raw: { trial: story.trial, watches: story.report.watches },
   };
 }
+
+const blemishes = ({ stallUs, strays }: CutResult): string =>
+  `None of ${kTries} cuts was free of such: during this one the machine stalled for up to ` +
+  `${((stallUs ?? 0) / 1000).toFixed(1)} ms, and ${strays.length} false verdicts were given.`;
 
 function draw({ trial, result, frames }: Story, ports: Port[]): TimelinePlot {
   const cutUs = trial.cutUs[0];

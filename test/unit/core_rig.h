@@ -1,10 +1,9 @@
 // One real Engine, and around it as many peers as a test wants: they are no engines, only what they
 // send. The kernel is a list that obeys and answers at once (or when the test says so).
 //
-// Used by the engine's unit tests, the allocation test and the detector's model.
+// Used by the engine's unit tests, the allocation test, the detector's model and the bench, which
+// has no doctest.
 #pragma once
-
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <array>
@@ -272,7 +271,7 @@ inline void settle(Rig& rig, uint64_t peers) {
   for (uint64_t id = 2; id < 2 + peers; id++) rig.add_peer(id);
   rig.begin();
   rig.run(Duration::ms(300));
-  REQUIRE(rig.all_up());
+  FAILD_CHECK(rig.all_up());
 }
 
 }  // namespace faild::rig
