@@ -9,12 +9,13 @@ import { nearest } from './near-miss.js';
 import {
   type LanChoice,
   type Setting,
+  type SourceChoice,
   type SwitchbackChoice,
   settings,
   type TransportChoice,
 } from './settings.js';
 
-export type { LanChoice, SwitchbackChoice, TransportChoice } from './settings.js';
+export type { LanChoice, SourceChoice, SwitchbackChoice, TransportChoice } from './settings.js';
 
 /**
  * What a caller may say; everything has a default. The same names, ranges and defaults as the
@@ -45,6 +46,10 @@ export interface FaildOptions {
   grayLoss?: number | string | null | undefined;
   /** Round trip in seconds (or `'5ms'`) at which traffic leaves a path. */
   grayRoundTrip?: number | string | null | undefined;
+  /** Seconds (or `'5ms'`): TCP's least retransmission time-out on the routes to peers. */
+  rtoMin?: number | string | null | undefined;
+  /** Source address of moved traffic: on the LAN that it left, or on the one that it takes. */
+  source?: SourceChoice | undefined;
   cluster?: string | undefined;
   hostName?: string | undefined;
   /** The directory that keeps the host id. */
@@ -81,10 +86,12 @@ export interface Config {
   transport: TransportChoice;
   switchback: SwitchbackChoice;
   holdUs: number;
-  /** Null: off. So are the next two. */
+  /** Null: off. So are the next three. */
   flapWindowUs: number | null;
   grayLoss: number | null;
   grayRoundTripUs: number | null;
+  rtoMinUs: number | null;
+  source: SourceChoice;
   cluster: string;
   hostName: string;
   stateDir: string;
@@ -143,6 +150,8 @@ export function toConfig(value: SettingValues): DaemonConfig {
     flapWindowUs: usOrOff(value.flapWindow as number | null),
     grayLoss: value.grayLoss as number | null,
     grayRoundTripUs: usOrOff(value.grayRoundTrip as number | null),
+    rtoMinUs: usOrOff(value.rtoMin as number | null),
+    source: value.source as SourceChoice,
     cluster: value.cluster as string,
     hostName: (value.hostName as string | undefined) ?? systemHostName(),
     stateDir: value.stateDir as string,

@@ -91,6 +91,26 @@ export function duration(low: number, high: number, example: number): Kind {
   };
 }
 
+/** What the kernel counts in whole milliseconds. */
+export function milliseconds(low: number, high: number, example: number): Kind {
+  const { accepts: some, inFile: file, read, ...kind } = duration(low, high, example);
+  if (!('read' in file)) throw new Error('a duration is a scalar');
+  const accepts = `${some}, without parts of a millisecond`;
+  const ifWhole =
+    (readAny: (value: unknown) => unknown) =>
+    (value: unknown): unknown => {
+      const seconds = readAny(value);
+      const ms = Number(((seconds as number) * 1000).toPrecision(12));
+      return Number.isInteger(ms) ? seconds : undefined;
+    };
+  return {
+    ...kind,
+    accepts,
+    read: ifWhole(read),
+    inFile: { ...file, accepts, read: ifWhole(file.read) },
+  };
+}
+
 /** A share of 0 to 1 for a library; `20%` on a command line and in the file. */
 export function percentage(low: number, high: number, example: number): Kind {
   const within = numberWithin(low / 100, high / 100);

@@ -13,6 +13,7 @@ import { type NativeEngineClass, type RawEngineClass, withSnapshots } from './na
 
 export type TransportName = 'auto' | 'raw' | 'udp';
 export type PathStateName = 'unknown' | 'up' | 'down' | 'stopped';
+export type SourceName = 'own' | 'alternate';
 export type SwitchbackName = 'auto' | 'sticky' | 'manual';
 
 /** One LAN as this host stands on it. */
@@ -43,6 +44,16 @@ export interface NativePlan {
   grayLoss: number;
   /** A path whose smoothed round-trip time is longer is left; 0: no limit. */
   grayRoundTripUs: number;
+  /**
+   * TCP's least retransmission time-out on the routes to peers' addresses, in whole milliseconds
+   * (a part counts as one); 0: the kernel's own.
+   */
+  rtoMinUs: number;
+  /**
+   * The source address of moved traffic that is not bound to one: ours on the LAN that it left, or
+   * on the alternate.
+   */
+  source: SourceName;
   /**
    * LAN indexes: no traffic takes these while a peer can be reached by another, and the peers are
    * told to leave them.
@@ -249,6 +260,8 @@ export interface VirtualRouteOp {
   outIfindex: number;
   source: string | null;
   alsoDirectIfindex: number;
+  /** 0: the kernel's own. */
+  rtoMinMs: number;
   priority: number;
 }
 export interface VirtualEffects {

@@ -4,7 +4,7 @@
 // at the start, and whenever the configuration changes or the embedder asks.
 import type { Config } from './config.js';
 import { FaildError, messageOf } from './errors.js';
-import type { NativeLan, NativePlan, SwitchbackName } from './native.js';
+import type { NativeLan, NativePlan, SourceName, SwitchbackName } from './native.js';
 import type { StatusPeer } from './status.js';
 
 /**
@@ -32,6 +32,8 @@ export const configuredPolicy: Policy = ({ config, lans }) => ({
   flapWindowUs: config.flapWindowUs ?? 0,
   grayLoss: config.grayLoss ?? 0,
   grayRoundTripUs: config.grayRoundTripUs ?? 0,
+  rtoMinUs: config.rtoMinUs ?? 0,
+  source: config.source,
 });
 
 /** The operator's order of the LANs; those that he did not name come last, as they are. */
@@ -59,13 +61,16 @@ export function makePlan(policy: Policy, input: PolicyInput): Plan {
 /** Null: the engine can hold this plan. */
 export function whyBad(plan: unknown, lanCount: number): string | null {
   if (typeof plan !== 'object' || plan === null) return `${String(plan)} is no plan`;
-  const { preference, switchback, ...numbers } = plan as Partial<Plan>;
+  const { preference, switchback, source, ...numbers } = plan as Partial<Plan>;
   const each = Array.isArray(preference) ? [...preference].sort((a, b) => a - b) : [];
   if (each.length !== lanCount || each.some((lan, at) => lan !== at)) {
     return `preference: ${JSON.stringify(preference)} must name each LAN, 0 to ${lanCount - 1}, once`;
   }
   if (!switchbacks.includes(switchback as SwitchbackName)) {
     return `switchback: '${switchback}' is none of ${switchbacks.join(', ')}`;
+  }
+  if (!sources.includes(source as SourceName)) {
+    return `source: '${source}' is none of ${sources.join(', ')}`;
   }
   for (const [field, most] of Object.entries(mostOf)) {
     const value = (numbers as Record<string, unknown>)[field];
@@ -77,10 +82,18 @@ export function whyBad(plan: unknown, lanCount: number): string | null {
 
 const switchbacks: readonly SwitchbackName[] = ['auto', 'sticky', 'manual'];
 
+const sources: readonly SourceName[] = ['own', 'alternate'];
+
 const dayUs = 24 * 3600e6;
 
 /** What the engine's own reader allows (native/addon/convert_in.cc), or less. */
-const mostOf = { holdUs: 30 * dayUs, flapWindowUs: dayUs, grayLoss: 1, grayRoundTripUs: 60e6 };
+const mostOf = {
+  holdUs: 30 * dayUs,
+  flapWindowUs: dayUs,
+  grayLoss: 1,
+  grayRoundTripUs: 60e6,
+  rtoMinUs: 10e6,
+};
 
 function badPlan(reason: string, cause?: unknown): FaildError {
   return new FaildError('EBADPLAN', `plan refused, nothing has changed: ${reason}`, { cause });

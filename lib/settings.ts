@@ -10,6 +10,7 @@ import {
   interfacePattern,
   type Kind,
   lan,
+  milliseconds,
   orOff,
   path,
   percentage,
@@ -24,6 +25,8 @@ export type { LanChoice } from './kinds.js';
 
 export type TransportChoice = 'auto' | 'raw' | 'udp';
 export type SwitchbackChoice = 'auto' | 'sticky' | 'manual';
+
+export type SourceChoice = 'own' | 'alternate';
 
 export interface Setting {
   /** The option's name in TypeScript, and commander's name for the long flag. */
@@ -190,6 +193,25 @@ export const settings: readonly Setting[] = [
     help: 'leave a path whose round trip takes longer than this',
     kind: orOff(duration(0.00001, 60, 0.005)),
     fallback: null,
+    live: true,
+  },
+  {
+    key: 'rtoMin',
+    long: '--rto-min',
+    argument: '<duration>',
+    help: "TCP's least retransmission time-out to peers, for connections to resume sooner",
+    kind: orOff(milliseconds(0.001, 10, 0.005)),
+    fallback: null,
+    fallbackText: "off: the kernel's 200ms",
+    live: true,
+  },
+  {
+    key: 'source',
+    long: '--source',
+    argument: '<which>',
+    help: "source address of traffic that has moved: this host's on the LAN that failed (own), or on the one that serves (alternate)",
+    kind: choice('own', 'alternate'),
+    fallback: 'own',
     live: true,
   },
   {

@@ -141,6 +141,8 @@ const kPlan: NativeRuntimeConfig['plan'] = {
   flapWindowUs: 0,
   grayLoss: 0,
   grayRoundTripUs: 0,
+  rtoMinUs: 0,
+  source: 'own',
   drained: [],
 };
 

@@ -9,16 +9,26 @@ namespace {
 
 constexpr std::array<const char*, 3> kTransports = {"auto", "raw", "udp"};         // Transport
 constexpr std::array<const char*, 3> kSwitchbacks = {"auto", "sticky", "manual"};  // Switchback
+constexpr std::array<const char*, 2> kSources = {"own", "alternate"};              // SourceAddress
 constexpr std::array<const char*, 6> kCommands = {"set-plan", "switchback", "failover", "bye",
                                                   "cleanup",  "probe"};  // Command::Kind
 constexpr std::array<const char*, 2> kEntries = {"route", "rule"};       // RouteKey::Kind
 
+constexpr Duration kMaxRtoMin = Duration::seconds(10);
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
 
 // A duration, where 0 says that there is none.
-std::optional<Duration> optional_duration(const Fields& from, const char* name) {
-  const Duration length = from.duration_us(name, Duration(), kMaxHold);
+std::optional<Duration> optional_duration(const Fields& from, const char* name,
+                                          Duration max = kMaxHold) {
+  const Duration length = from.duration_us(name, Duration(), max);
   return length > Duration() ? std::optional(length) : std::nullopt;
+}
+
+// The kernel counts it in milliseconds: a part of one is a whole one.
+std::optional<Duration> optional_rto_min(const Fields& from, const char* name) {
+  const auto given = optional_duration(from, name, kMaxRtoMin);
+  if (!given) return std::nullopt;
+  return Duration::ms((given->in_us() + 999) / 1000);
 }
 
 // A share from 0 (no limit) to 1.
@@ -52,6 +62,8 @@ Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count
   plan.flap_window = optional_duration(from, "flapWindowUs");
   plan.loss_limit = optional_loss(from, "grayLoss");
   plan.round_trip_limit = optional_duration(from, "grayRoundTripUs");
+  plan.source = static_cast<SourceAddress>(from.choice("source", kSources));
+  plan.rto_min = optional_rto_min(from, "rtoMinUs");
   return plan;
 }
 
@@ -147,6 +159,7 @@ KernelEntry to_kernel_entry(const Fields& from) {
   entry.priority = from.u32("priority");
   entry.target.out_ifindex = from.u32("outIfindex");
   entry.target.also_direct_ifindex = from.u32("alsoDirectIfindex");
+  entry.target.rto_min_ms = from.u32("rtoMinMs");
   entry.target.gateway = optional_ip(from, "gateway");
   entry.target.source = optional_ip(from, "source");
   return entry;

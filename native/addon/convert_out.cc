@@ -58,6 +58,7 @@ Napi::Object from_route_op(Napi::Env env, const RouteOp& op) {
   object.Set("id", op.id);
   object.Set("table", op.key.table);
   object.Set("alsoDirectIfindex", op.target.also_direct_ifindex);
+  object.Set("rtoMinMs", op.target.rto_min_ms);
   object.Set("priority", op.priority);
   if (op.kind == RouteOp::Kind::kNeighbour) {
     describe_neighbour(env, op, object);

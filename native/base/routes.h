@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/net.h"
 
 namespace faild {
@@ -24,6 +25,11 @@ inline constexpr uint32_t kHeartbeatsPriority = 930;
 inline constexpr uint32_t kExceptionsPriority = 931;
 inline constexpr uint32_t kFirstStandbyPriority = 932;  // + LanIndex
 
+// Peers' own addresses on their own LAN, for a shorter TCP timer while all is well (Plan::rto_min).
+// Asked after every standby table, so that whatever has moved goes its new way.
+inline constexpr uint32_t kDirectTable = kFirstStandbyTable + kMaxLans;
+inline constexpr uint32_t kDirectPriority = kFirstStandbyPriority + kMaxLans;
+
 // Where `faild bench` tries how fast the kernel is: no rule leads there, so no packet is ever
 // looked up in it.
 inline constexpr uint32_t kScratchTable = 931199;
@@ -41,14 +47,18 @@ inline constexpr uint32_t kMainTable = 254;
 // Where packets for one destination go.
 struct RouteTarget {
   uint32_t out_ifindex = 0;  // the alternate's interface
-  // the peer's address on the alternate; IPv6 link-local may serve IPv4 (RTA_VIA)
+  // the peer's address on the alternate; IPv6 link-local may serve IPv4 (RTA_VIA); kNone: the
+  // destination itself is on that interface
   IpAddress gateway;
-  // our own address on the LAN that is left, so that flows keep their identity; may be kNone
+  // our own address, on the LAN that is left unless the plan says otherwise; may be kNone
   IpAddress source;
   // While traffic returns, both LANs serve: a multipath route that a strict rp_filter accepts from
   // either side (fib_info_nh_uses_dev asks whether *any* next hop uses the device). Zero: the
   // alternate alone.
   uint32_t also_direct_ifindex = 0;
+  // TCP's least retransmission time-out, locked (an unlocked one does not count). Milliseconds, the
+  // kernel's unit; zero: the kernel's own.
+  uint32_t rto_min_ms = 0;
   bool operator==(const RouteTarget&) const = default;
 };
 

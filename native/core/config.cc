@@ -7,12 +7,12 @@
 namespace faild {
 namespace {
 
-// A path's standby entries for all its addresses, or two places (exception, standby) for two of
-// them; and the rules: two that stand always in either family, and those of the LANs. Everything
-// that peers may claim at once would be twice as much memory, locked for what nobody has: the
-// ledger says when it is full.
-constexpr size_t kPlacesPerPath = 4;
-constexpr size_t kRulePlaces = 4 + kMaxLans * kMaxAddressesPerLan;
+// A path's standby entries for all its addresses, or three places (exception, standby, direct) for
+// two of them; and the rules: three that stand always in either family, and those of the LANs.
+// Everything that peers may claim at once would be twice as much memory, locked for what nobody
+// has: the ledger says when it is full.
+constexpr size_t kPlacesPerPath = 6;
+constexpr size_t kRulePlaces = 6 + kMaxLans * kMaxAddressesPerLan;
 
 }  // namespace
 

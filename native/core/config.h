@@ -39,6 +39,12 @@ enum class Switchback : uint8_t {
   kManual = 2,  // stay until told (Command::kSwitchback)
 };
 
+// The source address of traffic that has moved and is not bound to one.
+enum class SourceAddress : uint8_t {
+  kOwn = 0,        // ours on the LAN that is left, so that flows keep their identity
+  kAlternate = 1,  // ours on the LAN that is taken, where switches let no other pass
+};
+
 // What policy decides beforehand. The engine executes it alone and never asks back.
 //
 // The optional ones are off unless set. Flap penalty: a path that goes down within `flap_window`
@@ -46,6 +52,8 @@ enum class Switchback : uint8_t {
 // (path.h bounds it), each quiet window halves them again. It never slows a failover. Gray
 // failures: a path that works, but loses more than `loss_limit` of its packets or whose smoothed
 // round-trip time exceeds `round_trip_limit`, is left like a dead one.
+// `rto_min`, for TCP to resume sooner: the least retransmission time-out on every route to a peer's
+// address, those that carry its traffic while all is well included. Whole milliseconds.
 struct Plan {
   // alternates are tried in this order; each LAN exactly once
   BoundedVector<LanIndex, kMaxLans> preference;
@@ -54,6 +62,8 @@ struct Plan {
   std::optional<Duration> flap_window;
   std::optional<LossShare> loss_limit;
   std::optional<Duration> round_trip_limit;
+  std::optional<Duration> rto_min;
+  SourceAddress source = SourceAddress::kOwn;
   // Kept free of traffic by the operator, each at most once: what can leave these LANs does, and
   // peers that have another way are told that we do not hear them here, so that they leave too.
   BoundedVector<LanIndex, kMaxLans> drained;

@@ -196,6 +196,8 @@ class Engine::Impl {
   void set_via(uint32_t slot, std::optional<LanIndex> via);
   void apply_routes(uint32_t slot, bool announce);
   void apply_destination(uint32_t slot, const IpAddress& destination, bool announce);
+  void apply_direct(uint32_t slot, const IpAddress& destination);
+  [[nodiscard]] uint32_t rto_min_ms() const;
   void retract_routes(uint32_t slot);
   void claim(Instant now, uint32_t slot);
   void supersede(uint32_t slot, const IpAddress& address);
@@ -203,6 +205,7 @@ class Engine::Impl {
                                                         LanIndex via, bool returning) const;
   void want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, bool announce);
   void want_standing_rules();
+  void want_direct_rule(const Prefix& everything);
   void tend_lan(Instant now, LanIndex lan);
   void adopt(Instant now, Effects& effects);
   void adopt_rule(Instant now, const RouteKey& key);

@@ -269,7 +269,7 @@ void Engine::Impl::emit_neighbours(Effects& effects) {
 
 // An address belongs to its first claimant (supersede): nobody else's word moves it.
 bool Engine::Impl::is_anothers(uint32_t slot, const IpAddress& address) const {
-  for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
+  for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot)), kDirectTable}) {
     const auto owner = store_.owner({RouteKey::Kind::kRoute, table, Prefix::host(address)});
     if (owner && *owner != kNoTag && *owner != slot) return true;
   }
@@ -350,6 +350,7 @@ int Engine::Impl::set_plan(const Plan& plan) {
   }
   plan_ = plan;
   rules_ = rules_of(config_, plan);
+  if (synced_) want_standing_rules();
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
     mark_dirty(peer);
     update_missing_of(peer);

@@ -8,6 +8,11 @@ namespace {
 
 constexpr uint32_t kDecisionsPerStep = 64;
 
+// The tables that may hold a route to a peer's address on a LAN.
+[[nodiscard]] std::array<uint32_t, 3> tables_of(LanIndex lan) {
+  return {kExceptionsTable, standby_table(lan), kDirectTable};
+}
+
 [[nodiscard]] RouteKey route_key(uint32_t table, const IpAddress& destination) {
   return RouteKey{RouteKey::Kind::kRoute, table, Prefix::host(destination)};
 }
@@ -161,6 +166,7 @@ void Engine::Impl::apply_routes(uint32_t slot, bool announce) {
     if (!is_routable(lans_[lan_of(slot).value].config, address.address)) continue;
     supersede(slot, address.address);
     apply_destination(slot, address.address, announce);
+    apply_direct(slot, address.address);
     announce = false;  // one report a path, by its first address
   }
 }
@@ -198,6 +204,28 @@ void Engine::Impl::apply_destination(uint32_t slot, const IpAddress& destination
   }
 }
 
+// The route that a healthy path's traffic takes: nothing but the kernel's own with another timer.
+// TCP computes its timer while all is well, so a metric on the routes of a failover alone would
+// come too late. One that stands stays while its path is down: it carries no traffic then.
+void Engine::Impl::apply_direct(uint32_t slot, const IpAddress& destination) {
+  const Lan& lan = lans_[lan_of(slot).value];
+  const RouteKey key = route_key(kDirectTable, destination);
+  // IPv4 routes vanish with the link, and the kernel refuses them until it is back.
+  if (!plan_.rto_min || !lan.carrier) {
+    store_.want_none(key, RoutePhase::kTidy, slot, false);
+  } else if (paths_[slot].state == PathState::kUp || store_.owner(key) == slot) {
+    RouteTarget target;
+    target.out_ifindex = lan.config.ifindex;
+    target.source = choose_source(lan.config, destination);
+    target.rto_min_ms = rto_min_ms();
+    store_.want(key, target, RoutePhase::kTidy, slot, false, 0);
+  }
+}
+
+uint32_t Engine::Impl::rto_min_ms() const {
+  return plan_.rto_min ? static_cast<uint32_t>(plan_.rto_min->in_us() / 1000) : 0;
+}
+
 std::optional<RouteTarget> Engine::Impl::route_target(uint32_t slot, const IpAddress& destination,
                                                       LanIndex via, bool returning) const {
   const LanAdvert* there = advert_of(slot_of(peer_of(slot), via));
@@ -209,7 +237,13 @@ std::optional<RouteTarget> Engine::Impl::route_target(uint32_t slot, const IpAdd
   RouteTarget target;
   target.out_ifindex = alternate.ifindex;
   target.gateway = *gateway;
-  target.source = choose_source(left, destination);
+  if (plan_.source == SourceAddress::kOwn) {
+    target.source = choose_source(left, destination);
+  } else {
+    const bool same_family = gateway->family == destination.family;
+    target.source = choose_source(alternate, same_family ? *gateway : destination);
+  }
+  target.rto_min_ms = rto_min_ms();
   // Only IPv4 knows rp_filter; IPv6 returns in one step.
   if (returning && destination.family == Family::kIpv4) target.also_direct_ifindex = left.ifindex;
   return target;
@@ -220,9 +254,9 @@ void Engine::Impl::retract_routes(uint32_t slot) {
   const LanAdvert* advert = advert_of(slot);
   if (advert == nullptr) return;
   for (const Prefix& address : advert->addresses) {
-    const IpAddress& ip = address.address;
-    store_.want_none(route_key(kExceptionsTable, ip), RoutePhase::kTidy, slot, false);
-    store_.want_none(route_key(standby_table(lan_of(slot)), ip), RoutePhase::kTidy, slot, false);
+    for (const uint32_t table : tables_of(lan_of(slot))) {
+      store_.want_none(route_key(table, address.address), RoutePhase::kTidy, slot, false);
+    }
   }
 }
 
@@ -230,7 +264,7 @@ void Engine::Impl::retract_routes(uint32_t slot) {
 // the address now (a reinstalled machine has a new host id), the old claim ends. Should the former
 // host come back after all, its next packet says anew what it has (admit).
 void Engine::Impl::supersede(uint32_t slot, const IpAddress& address) {
-  for (const uint32_t table : {kExceptionsTable, standby_table(lan_of(slot))}) {
+  for (const uint32_t table : tables_of(lan_of(slot))) {
     const auto owner = store_.owner(route_key(table, address));
     if (!owner || *owner == kNoTag || *owner == slot) continue;
     const uint32_t former = peer_of(*owner);
@@ -261,8 +295,8 @@ void Engine::Impl::want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, b
 }
 
 // The exceptions' rules stand always, so that a single peer moves with one operation; so does the
-// one that keeps the udp transport's heartbeats out of all this. Only for families in use: a kernel
-// without IPv6 would refuse the other.
+// one that keeps the udp transport's heartbeats out of all this, and where TCP's timer is set, the
+// one of the direct routes. Only for families in use: a kernel without IPv6 would refuse the other.
 void Engine::Impl::want_standing_rules() {
   for (const Lan& lan : lans_) {
     for (const Prefix& address : lan.config.addresses) {
@@ -270,12 +304,22 @@ void Engine::Impl::want_standing_rules() {
       RouteKey key{RouteKey::Kind::kRule, kExceptionsTable, {}};
       key.destination.address.family = address.address.family;
       store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kExceptionsPriority);
+      want_direct_rule(key.destination);
       // Only IPv4 has a reverse path filter.
       if (!config_.udp_port || address.address.family != Family::kIpv4) continue;
       key.table = kMainTable;
       key.udp_port = config_.udp_port;
       store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kHeartbeatsPriority);
     }
+  }
+}
+
+void Engine::Impl::want_direct_rule(const Prefix& everything) {
+  const RouteKey key{RouteKey::Kind::kRule, kDirectTable, everything};
+  if (plan_.rto_min) {
+    store_.want(key, RouteTarget{}, RoutePhase::kMove, kNoTag, false, kDirectPriority);
+  } else {
+    store_.want_none(key, RoutePhase::kTidy, kNoTag, false);
   }
 }
 

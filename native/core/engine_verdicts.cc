@@ -336,6 +336,8 @@ void Engine::Impl::on_link(Instant now, const LinkChange& change, Effects& effec
     } else {
       want_neighbours_again(change.lan);
     }
+    // The direct routes go with the carrier, and come back with it.
+    for (uint32_t peer = 0; plan_.rto_min && peer < peers_.size(); peer++) mark_dirty(peer);
   }
   finish_step(now, effects);
 }

@@ -68,11 +68,11 @@ std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig&
   return link_local ? link_local : other_family;
 }
 
-IpAddress choose_source(const LanConfig& left, const IpAddress& destination) {
+IpAddress choose_source(const LanConfig& lan, const IpAddress& neighbour) {
   IpAddress any;
-  for (const Prefix& ours : left.addresses) {
-    if (ours.address.family != destination.family || ours.address.is_link_local()) continue;
-    if (ours.contains(destination)) return ours.address;
+  for (const Prefix& ours : lan.addresses) {
+    if (ours.address.family != neighbour.family || ours.address.is_link_local()) continue;
+    if (ours.contains(neighbour)) return ours.address;
     if (any.family == Family::kNone) any = ours.address;
   }
   return any;

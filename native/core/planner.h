@@ -37,9 +37,9 @@ namespace faild {
 // one inside our own prefixes first, link-local next; IPv6 may serve IPv4.
 [[nodiscard]] std::optional<IpAddress> choose_gateway(const LanAdvert& there, const LanConfig& ours,
                                                       Family family);
-// Our own address on the LAN that is left, so that flows keep their identity; kNone when we have
-// none of the family.
-[[nodiscard]] IpAddress choose_source(const LanConfig& left, const IpAddress& destination);
+// Our own address on that LAN, in the subnet of `neighbour` if possible; kNone when we have none of
+// its family.
+[[nodiscard]] IpAddress choose_source(const LanConfig& lan, const IpAddress& neighbour);
 
 // May `address`, which a peer claims as its own on `lan`, be routed? Only inside that LAN's
 // prefixes, and never one of ours: a lying peer must not draw other traffic to itself.

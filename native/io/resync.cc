@@ -9,7 +9,8 @@ namespace {
 // routes, which may be a million.
 constexpr std::array kRules = {DumpKind::kRulesV4, DumpKind::kRulesV6};
 constexpr std::array kRoutes = {DumpKind::kRoutesV4, DumpKind::kRoutesV6};
-constexpr size_t kTables = 1 + kMaxLans;
+constexpr size_t kTables = 1 + kMaxLans + 1;  // exceptions, standbys, direct: in a row
+static_assert(kDirectTable == kExceptionsTable + kTables - 1);
 constexpr size_t kStages = kRules.size() + kTables * kRoutes.size();
 
 DumpKind kind_of(size_t stage) {

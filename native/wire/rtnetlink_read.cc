@@ -166,6 +166,18 @@ void read_multipath(Bytes data, Family family, RouteTarget* target) {
   }
 }
 
+// What is not locked does not count, and is none of ours.
+void read_metrics(Bytes data, RouteTarget* target) {
+  uint32_t locked = 0;
+  uint32_t rto_min_ms = 0;
+  Attribute attribute;
+  while (next_attribute(&data, &attribute)) {
+    if (attribute.type == RTAX_LOCK) locked = as_u32(attribute.data);
+    if (attribute.type == RTAX_RTO_MIN) rto_min_ms = as_u32(attribute.data);
+  }
+  if ((locked & (1U << RTAX_RTO_MIN)) != 0) target->rto_min_ms = rto_min_ms;
+}
+
 bool read_route(Bytes body, KernelEntry* entry) {
   rtmsg head{};
   if (!take(&body, &head) || head.rtm_protocol != kRouteProtocol) return false;
@@ -185,6 +197,7 @@ bool read_route(Bytes body, KernelEntry* entry) {
       case RTA_PRIORITY: entry->priority = as_u32(data); break;
       case RTA_PREFSRC: target.source = as_ip(family, data); break;
       case RTA_OIF: target.out_ifindex = as_u32(data); break;
+      case RTA_METRICS: read_metrics(data, &target); break;
       case RTA_MULTIPATH: read_multipath(data, family, &target); break;
       default: read_next_hop(attribute.type, data, family, &target);
     }

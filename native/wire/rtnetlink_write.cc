@@ -100,6 +100,8 @@ void write_gateway(const IpAddress& gateway, Family destination, Message* messag
 // it there.
 constexpr unsigned char kGatewayFlags = RTNH_F_ONLINK;
 
+bool on_link(const RouteOp& op) { return op.target.gateway.family == Family::kNone; }
+
 // While traffic returns, both ways are in one route, for a strict rp_filter, which accepts a packet
 // from a device that *any* next hop uses. By weight nearly all of it goes by the gateway; but newer
 // kernels (6.18 does) prefer the next hop whose own address is the flow's source, the direct one.
@@ -129,7 +131,17 @@ void write_both_ways(const RouteOp& op, Message* message) {
 
 void write_one_way(const RouteOp& op, Message* message) {
   message->attribute_u32(RTA_OIF, op.target.out_ifindex);
+  if (on_link(op)) return;
   write_gateway(op.target.gateway, op.key.destination.address.family, message);
+}
+
+// tcp_rto_min (net/ipv4/tcp_input.c) looks at the metric only where it is locked.
+void write_rto_min(uint32_t ms, Message* message) {
+  const size_t begin = message->here();
+  message->append(nlattr{});
+  message->attribute_u32(RTAX_LOCK, 1U << RTAX_RTO_MIN);
+  message->attribute_u32(RTAX_RTO_MIN, ms);
+  message->put_at(begin, nlattr{static_cast<uint16_t>(message->here() - begin), RTA_METRICS});
 }
 
 // IPv6 has no reverse path filter that would ask for the direct next hop.
@@ -147,15 +159,16 @@ size_t write_route(const RouteOp& op, std::span<uint8_t> out) {
   route.rtm_dst_len = destination.length;
   route.rtm_protocol = kRouteProtocol;
   // Deleting: "nowhere" matches a route of any scope.
-  route.rtm_scope = set ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE;
+  route.rtm_scope = !set ? RT_SCOPE_NOWHERE : on_link(op) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   route.rtm_type = set ? RTN_UNICAST : RTN_UNSPEC;
-  if (set && !both_ways(op)) route.rtm_flags = kGatewayFlags;
+  if (set && !both_ways(op) && !on_link(op)) route.rtm_flags = kGatewayFlags;
   message.append(route);
   message.attribute_u32(RTA_TABLE, op.key.table);
   message.attribute_ip(RTA_DST, destination.address);
   message.attribute_u32(RTA_PRIORITY, op.priority);
   if (!set) return message.finish();
   if (op.target.source.family != Family::kNone) message.attribute_ip(RTA_PREFSRC, op.target.source);
+  if (op.target.rto_min_ms != 0) write_rto_min(op.target.rto_min_ms, &message);
   if (both_ways(op)) {
     write_both_ways(op, &message);
   } else {

@@ -17,6 +17,8 @@ export const plainPlan: NativePlan = {
   flapWindowUs: 0,
   grayLoss: 0,
   grayRoundTripUs: 0,
+  rtoMinUs: 0,
+  source: 'own',
 };
 
 /** A LAN as host number `host` stands on it: 10.77.<lan + 1>.<host>. */

@@ -108,7 +108,14 @@ export class Host {
 
   /** All LANs in their order; no hold time, no penalty, no limits. */
   plan(): NativePlan {
-    const off = { holdUs: 0, flapWindowUs: 0, grayLoss: 0, grayRoundTripUs: 0 };
+    const off = {
+      holdUs: 0,
+      flapWindowUs: 0,
+      grayLoss: 0,
+      grayRoundTripUs: 0,
+      rtoMinUs: 0,
+      source: 'own' as const,
+    };
     const preference = this.interfaces.map((_, lan) => lan);
     return { preference, drained: [], switchback: 'auto', ...off };
   }

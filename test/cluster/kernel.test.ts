@@ -12,11 +12,17 @@ const standbyA = 931101;
 
 function route(table: number, destination: string, priority: number, gateway: string) {
   const op = { kind: 'set', id: 1, what: 'route', table, destination, gateway, priority } as const;
-  return { ...op, outIfindex: 11, source: '10.1.0.1', alsoDirectIfindex: 0 } as VirtualRouteOp;
+  return {
+    ...op,
+    outIfindex: 11,
+    source: '10.1.0.1',
+    alsoDirectIfindex: 0,
+    rtoMinMs: 0,
+  } as VirtualRouteOp;
 }
 function rule(table: number, destination: string, priority: number): VirtualRouteOp {
   const op = { kind: 'set', id: 1, what: 'rule', table, destination, priority } as const;
-  return { ...op, gateway: null, outIfindex: 0, source: null, alsoDirectIfindex: 0 };
+  return { ...op, gateway: null, outIfindex: 0, source: null, alsoDirectIfindex: 0, rtoMinMs: 0 };
 }
 
 function kernel(): Kernel {

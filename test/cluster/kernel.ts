@@ -33,6 +33,7 @@ function sameTarget(a: VirtualRouteOp, b: VirtualRouteOp): boolean {
     a.outIfindex === b.outIfindex &&
     a.source === b.source &&
     a.alsoDirectIfindex === b.alsoDirectIfindex &&
+    a.rtoMinMs === b.rtoMinMs &&
     a.priority === b.priority
   );
 }

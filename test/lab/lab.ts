@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import tap, { type Test } from 'tap';
 import { Daemon, type DaemonOptions, type LogLine } from './daemon.js';
-import { Agent, Stream } from './flows.js';
+import { Agent, Dialogue, Stream } from './flows.js';
 import { leavesBy, neighbours, RouteMonitor, routes, rules } from './kernel.js';
 import { nowUs } from './shell.js';
 import {
@@ -122,6 +122,10 @@ export class Lab {
 
   async stream(from: number, to: number, lan: LanLetter, family: Family = 4): Promise<Stream> {
     return Stream.start({ from: this.agent(from), to: this.agent(to), lan, family });
+  }
+
+  async dialogue(from: number, to: number, lan: LanLetter): Promise<Dialogue> {
+    return Dialogue.start({ from: this.agent(from), to: this.agent(to), lan });
   }
 
   /** Waits until datagrams that are sent from now on arrive. */

@@ -142,6 +142,8 @@ t.test(
       flapWindowUs: 0,
       grayLoss: 0,
       grayRoundTripUs: 0,
+      rtoMinUs: 0,
+      source: 'own',
     };
     let say: () => Plan = () => plan;
     const options = {

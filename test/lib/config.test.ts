@@ -90,6 +90,8 @@ t.test('defaults', async (t) => {
     flapWindowUs: null,
     grayLoss: null,
     grayRoundTripUs: null,
+    rtoMinUs: null,
+    source: 'own',
   });
   t.ok(parseConfig({}).hostName.length > 0);
 });
@@ -145,6 +147,18 @@ t.test('durations and shares with their units, or as numbers from a program', as
   t.match(parseConfig(numbers), expected);
   const off = { flapWindow: 'off', grayLoss: null, grayRoundTrip: 'off' };
   t.match(parseConfig(off), { flapWindowUs: null, grayLoss: null, grayRoundTripUs: null });
+});
+
+t.test('what the kernel counts in whole milliseconds', async (t) => {
+  t.match(parseConfig({ rtoMin: '5ms' }), { rtoMinUs: 5000 });
+  t.match(parseConfig({ rtoMin: 0.07 }), { rtoMinUs: 70_000 });
+  t.match(parseConfig({ rtoMin: 'off' }), { rtoMinUs: null });
+  for (const rtoMin of ['1.5ms', '500us', 0.0015, '11s', 0]) {
+    t.match(
+      refusal({ rtoMin }).message,
+      /--rto-min: .* is not accepted; give a duration from 1ms to 10s, such as 5ms, without parts of a millisecond, or off/,
+    );
+  }
 });
 
 t.test('all faults at once', async (t) => {

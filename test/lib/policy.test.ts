@@ -19,6 +19,8 @@ const plain: Plan = {
   flapWindowUs: 0,
   grayLoss: 0,
   grayRoundTripUs: 0,
+  rtoMinUs: 0,
+  source: 'own',
 };
 
 t.test('the configuration, word by word', async (t) => {
@@ -31,6 +33,8 @@ t.test('the configuration, word by word', async (t) => {
       flapWindow: '1min',
       grayLoss: '20%',
       grayRoundTrip: '5ms',
+      rtoMin: '4ms',
+      source: 'alternate',
     }),
     {
       preference: [2, 0, 1],
@@ -39,6 +43,8 @@ t.test('the configuration, word by word', async (t) => {
       flapWindowUs: 60e6,
       grayLoss: 0.2,
       grayRoundTripUs: 5000,
+      rtoMinUs: 4000,
+      source: 'alternate',
     },
   );
   t.same(planOf({ lan: ['C=eth3'] }).preference, [2, 0, 1], 'the unnamed last, in their order');
@@ -56,6 +62,8 @@ const bad: [plan: unknown, reason: RegExp][] = [
   [{ ...plain, holdUs: Number.NaN }, /^holdUs: NaN/],
   [{ ...plain, grayLoss: 20 }, /^grayLoss: 20 is no number from 0 to 1$/],
   [{ ...plain, flapWindowUs: undefined }, /^flapWindowUs: undefined/],
+  [{ ...plain, source: 'mine' }, /^source: 'mine' is none of own, alternate$/],
+  [{ ...plain, rtoMinUs: 11e6 }, /^rtoMinUs: 11000000 is no number from 0 to 10000000$/],
   [{ ...plain, grayRoundTripUs: Number.POSITIVE_INFINITY }, /^grayRoundTripUs: Infinity/],
 ];
 

@@ -99,6 +99,8 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
       flapWindowUs: 0,
       grayLoss: 0,
       grayRoundTripUs: 0,
+      rtoMinUs: 0,
+      source: 'own' as const,
     },
     engine: {
       transport: 'raw' as const,

@@ -104,6 +104,8 @@ const plain: Status = {
     flapWindowUs: 0,
     grayLoss: 0,
     grayRoundTripUs: 0,
+    rtoMinUs: 0,
+    source: 'own',
   },
   transport: 'raw',
   scheduling: { mode: 'fifo', hint: null },

@@ -8,6 +8,7 @@ namespace faild::model {
 void PlannerOracle::plan(const Plan& plan) {
   const Plan former = plan_;
   plan_ = plan;
+  if (!plan.rto_min) direct_.clear();
   for (const LanIndex lan : former.drained) {
     for (auto& [key, way] : ways_) {
       if (key.second == lan.value && way.via && !drained(lan.value)) way.permitted = true;
@@ -70,6 +71,7 @@ void PlannerOracle::see(Instant now, size_t peer, const PeerView& view) {
     Way& way = ways_[{peer, lan}];
     before_[{peer, lan}] = way;
     const bool permitted = way.permitted;
+    if (plan_.rto_min && path.state == PathState::kUp) direct_.insert({peer, lan});
     const bool goes = path.state == PathState::kUp && drained(lan);
     if (path.state == PathState::kDown || path.suspect || goes) {
       way = leave(way, lan, view);
@@ -123,9 +125,29 @@ RouteTarget PlannerOracle::target(const PeerView& view, size_t lan, size_t via,
   RouteTarget target;
   target.out_ifindex = config_.lans[via].ifindex;
   target.gateway = view.paths[via].address;
-  target.source = config_.lans[lan].addresses[0].address;
+  const bool own = plan_.source == SourceAddress::kOwn;
+  target.source = config_.lans[own ? lan : via].addresses[0].address;
+  target.rto_min_ms = rto_min_ms();
   if (returning) target.also_direct_ifindex = config_.lans[lan].ifindex;
   return target;
+}
+
+uint32_t PlannerOracle::rto_min_ms() const {
+  return plan_.rto_min ? static_cast<uint32_t>(plan_.rto_min->in_us() / 1000) : 0;
+}
+
+std::map<Place, RouteTarget> PlannerOracle::direct_routes(size_t lan) const {
+  std::map<Place, RouteTarget> routes;
+  for (const auto& [peer, on] : direct_) {
+    if (on != lan) continue;
+    RouteTarget target;
+    target.out_ifindex = config_.lans[lan].ifindex;
+    target.source = config_.lans[lan].addresses[0].address;
+    target.rto_min_ms = rto_min_ms();
+    const Prefix to = Prefix::host(views_.at(peer).paths[lan].address);
+    routes[{RouteKey::Kind::kRoute, kDirectTable, to}] = target;
+  }
+  return routes;
 }
 
 std::map<Place, RouteTarget> PlannerOracle::routes(size_t lan, LanMode mode) const {

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/engine.h"
@@ -61,6 +62,9 @@ class PlannerOracle {
   [[nodiscard]] std::optional<size_t> standby(size_t peer, size_t lan) const;
   // The routes that a LAN's peers surely have in the kernel.
   [[nodiscard]] std::map<Place, RouteTarget> routes(size_t lan, LanMode mode) const;
+  // With a timer of its own for TCP: the routes of those that have been up there since.
+  [[nodiscard]] bool has_direct_routes() const { return plan_.rto_min.has_value(); }
+  [[nodiscard]] std::map<Place, RouteTarget> direct_routes(size_t lan) const;
 
  private:
   using Key = std::pair<size_t, size_t>;  // peer, LAN
@@ -75,7 +79,10 @@ class PlannerOracle {
 
   EngineConfig config_;
   Plan plan_;
+  [[nodiscard]] uint32_t rto_min_ms() const;
+
   std::map<Key, Way> ways_, before_;
+  std::set<Key> direct_;  // up since there is a timer
   std::map<size_t, PeerView> views_;
 };
 

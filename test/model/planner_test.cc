@@ -25,7 +25,7 @@ constexpr Duration kMended = Duration::ms(1100);
 class Scene {
  public:
   explicit Scene(uint64_t seed)
-      : random_(seed), lans_(2 + any(2)), rig_(lans_, 8), oracle_(configure()) {
+      : random_(seed), shapes_(seed), lans_(2 + any(2)), rig_(lans_, 8), oracle_(configure()) {
     leave_behind();
     rig_.engine = std::make_unique<Engine>(rig_.config, rig_.now);
     began_ = rig_.now;
@@ -65,9 +65,18 @@ class Scene {
     rig_.config.fail_after = 2 + any(3);
     rig_.config.restore_after = 1 + any(6);
     rig_.config.plan.hold = Duration::ms(any(2) * 100);
+    shape_routes(rig_.config.plan);
     const size_t peers = 1 + any(5);
     for (size_t i = 0; i < peers; i++) rig_.add_peer(2 + i);
     return rig_.config;
+  }
+
+  // What a plan says of the routes themselves.
+  void shape_routes(Plan& plan) {
+    plan.rto_min.reset();
+    if (shapes_.below(2) == 0)
+      plan.rto_min = Duration::ms(1 + static_cast<int64_t>(shapes_.below(2)));
+    plan.source = shapes_.below(2) == 0 ? SourceAddress::kOwn : SourceAddress::kAlternate;
   }
 
   // An earlier run: a failover in force, and a standby entry of a host that is no more.
@@ -121,6 +130,7 @@ class Scene {
     command.plan = rig_.config.plan;
     command.plan.switchback = switchback;
     std::swap(command.plan.preference[0], command.plan.preference[any(lans_)]);
+    shape_routes(command.plan);
     if (drains && any(2) == 0) FAILD_CHECK(command.plan.drained.push(index(any(lans_))));
     oracle_.plan(command.plan);
     rig_.engine->on_command(rig_.now, command, *rig_.effects);
@@ -306,9 +316,13 @@ class Scene {
     compared_++;
     std::map<Place, RouteTarget> expected;
     expected[{RouteKey::Kind::kRule, kExceptionsTable, *parse_prefix("0.0.0.0/0")}] = {};
+    if (oracle_.has_direct_routes()) {
+      expected[{RouteKey::Kind::kRule, kDirectTable, *parse_prefix("0.0.0.0/0")}] = {};
+    }
     for (size_t lan = 0; lan < lans_; lan++) {
       const LanMode mode = mode_of(lan);
       expected.merge(oracle_.routes(lan, mode));
+      expected.merge(oracle_.direct_routes(lan));
       if (mode == LanMode::kReady) continue;
       const Prefix subnet = rig_.config.lans[lan].addresses[0].network();
       expected[{RouteKey::Kind::kRule, standby_table(index(lan)), subnet}] = {};
@@ -351,6 +365,7 @@ class Scene {
   }
 
   Random random_;
+  Random shapes_;  // of the routes alone
   size_t lans_;
   rig::Rig rig_;
   PlannerOracle oracle_;

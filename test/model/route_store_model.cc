@@ -16,7 +16,9 @@ std::string text_of(const Place& place) {
 
 std::string text_of(const RouteTarget& target) {
   return "via " + std::string(to_text(target.gateway).view()) + " interface " +
-         std::to_string(target.out_ifindex) + " and " + std::to_string(target.also_direct_ifindex);
+         std::to_string(target.out_ifindex) + " and " + std::to_string(target.also_direct_ifindex) +
+         " from " + std::string(to_text(target.source).view()) + " rto_min " +
+         std::to_string(target.rto_min_ms);
 }
 
 int ModelKernel::carry_out(const RouteOp& op) {

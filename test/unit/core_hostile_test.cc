@@ -323,10 +323,12 @@ void settle_slowly(Rig& rig, uint64_t peers) {
 
 TEST_CASE("a ledger that is full says so once, and is used again when there is room") {
   Rig rig(2, 64);
+  // TCP's timer takes a third place for each address.
+  rig.config.plan.rto_min = Duration::ms(5);
   for (uint64_t id = 2; id < 66; id++) {
     Peer& peer = rig.add_peer(id);
     for (size_t lan = 0; lan < 2; lan++) {
-      for (int i = 1; i < 4; i++) {
+      for (int i = 1; i < 3; i++) {
         const std::string third = std::to_string(100 + i), net = std::to_string(lan + 1);
         peer.addresses[lan].push_back("10." + net + "." + third + "." + std::to_string(id) + "/16");
       }
@@ -341,7 +343,7 @@ TEST_CASE("a ledger that is full says so once, and is used again when there is r
   for (size_t i = 0; i < 28; i++) rig.peers[i].speaks[0] = true;
   rig.run(Duration::seconds(25));
   CHECK(rig.count(EventKind::kRouteFailed) == 1);
-  for (const char* address : {"10.1.0.30/32", "10.1.101.30/32", "10.1.102.31/32", "10.1.103.31/32"})
+  for (const char* address : {"10.1.0.30/32", "10.1.101.30/32", "10.1.0.31/32", "10.1.102.31/32"})
     CHECK(rig.entry(kExceptionsTable, address) != nullptr);
 }
 

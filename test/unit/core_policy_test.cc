@@ -216,5 +216,83 @@ TEST_CASE("a limit that is lifted lets the path return") {
   CHECK(!away(rig));
 }
 
+TEST_CASE("TCP's timer stands on every route to a peer, its own LAN's first of all") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.rto_min = Duration::ms(5); });
+  CHECK(rig.rule(kDirectTable));
+  const KernelEntry* direct = rig.entry(kDirectTable, "10.1.0.2/32");
+  REQUIRE(direct != nullptr);
+  const RouteTarget own{
+      .out_ifindex = 10, .gateway = {}, .source = rig::ip("10.1.0.1"), .rto_min_ms = 5};
+  CHECK(direct->target == own);
+  CHECK(rig.entry(standby_table(kA), "10.1.0.2/32")->target.rto_min_ms == 5);
+
+  outage(rig, Duration::ms(100));
+  REQUIRE(away(rig));
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32")->target.rto_min_ms == 5);
+  // It carries nothing now, so nothing is done about it.
+  CHECK(rig.entry(kDirectTable, "10.1.0.2/32") != nullptr);
+}
+
+TEST_CASE("a LAN's direct routes go with its carrier and come back with it") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.rto_min = Duration::ms(5); });
+  rig.peers[0].speaks[0] = false;
+  rig.engine->on_link(rig.now, {kA, false}, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(50));
+  CHECK(rig.entry(kDirectTable, "10.1.0.2/32") == nullptr);
+  CHECK(rig.entry(kDirectTable, "10.2.0.2/32") != nullptr);
+  rig.peers[0].speaks[0] = true;
+  rig.engine->on_link(rig.now, {kA, true}, *rig.effects);
+  rig.finish();
+  rig.run(Duration::seconds(1));
+  CHECK(rig.entry(kDirectTable, "10.1.0.2/32") != nullptr);
+}
+
+TEST_CASE("TCP's timer is changed and taken away in place, and gone after a clean stop") {
+  Rig rig(2);
+  settle(rig, [](Plan&) {});
+  CHECK(!rig.rule(kDirectTable));
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = rig.config.plan;
+  for (const uint32_t ms : {5U, 7U}) {
+    command.plan.rto_min = Duration::ms(ms);
+    rig.command(command);
+    rig.run(Duration::ms(50));
+    CHECK(rig.entry(kDirectTable, "10.1.0.2/32")->target.rto_min_ms == ms);
+    CHECK(rig.entry(standby_table(kA), "10.1.0.2/32")->target.rto_min_ms == ms);
+  }
+  Command off = command;
+  off.plan.rto_min.reset();
+  rig.command(off);
+  rig.run(Duration::ms(50));
+  CHECK(!rig.rule(kDirectTable));
+  CHECK(rig.entry(kDirectTable, "10.1.0.2/32") == nullptr);
+  CHECK(rig.entry(standby_table(kA), "10.1.0.2/32")->target.rto_min_ms == 0);
+  rig.command(command);
+  rig.run(Duration::ms(50));
+  command.kind = Command::Kind::kCleanup;
+  rig.command(command);
+  CHECK(rig.kernel.empty());
+}
+
+TEST_CASE("the source of moved traffic: ours on the LAN that it left, or on the one it takes") {
+  Rig rig(2);
+  settle(rig, [](Plan& plan) { plan.source = SourceAddress::kAlternate; });
+  outage(rig, Duration::ms(100));
+  REQUIRE(away(rig));
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32")->target.source == rig::ip("10.2.0.1"));
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = rig.config.plan;
+  command.plan.source = SourceAddress::kOwn;
+  rig.peers[0].speaks[0] = false;
+  rig.command(command);
+  REQUIRE(away(rig));
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32")->target.source == rig::ip("10.1.0.1"));
+}
+
 }  // namespace
 }  // namespace faild

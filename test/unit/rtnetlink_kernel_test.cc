@@ -21,6 +21,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "wire/rtnetlink.h"
@@ -140,6 +141,15 @@ void check_round_trip(Kernel& kernel, RouteOp op) {
   CHECK(kernel.carry_out(op).error == (is_rule ? ENOENT : ESRCH));
 }
 
+std::string output_of(const char* command) {
+  std::string text;
+  FILE* pipe = popen(command, "r");
+  REQUIRE(pipe != nullptr);
+  for (int c = fgetc(pipe); c != EOF; c = fgetc(pipe)) text += static_cast<char>(c);
+  pclose(pipe);
+  return text;
+}
+
 void check_routes(Kernel& kernel, uint32_t a, uint32_t b) {
   check_round_trip(kernel, route(1, "10.0.1.2/32", "10.0.2.2", "10.0.1.1", b, 0));
   check_round_trip(kernel, route(2, "10.0.1.2/32", "10.0.2.2", "10.0.1.1", b, a));
@@ -158,6 +168,30 @@ void check_routes(Kernel& kernel, uint32_t a, uint32_t b) {
   CHECK(kernel.carry_out(op).error == 0);
   CHECK(find(kernel.dump(DumpKind::kRoutesV4), op.key)->target == op.target);
   CHECK(kernel.dump(DumpKind::kRoutesV4).size() == 2);  // it, and the end
+}
+
+// TCP's timer on a route of a failover, with one way and with two, and on a peer's own LAN; the
+// kernel tells the metric as it locked it.
+void check_timers(Kernel& kernel, uint32_t a, uint32_t b) {
+  std::vector<RouteOp> ops = {route(14, "10.0.1.6/32", "10.0.2.6", "10.0.1.1", b, 0),
+                              route(15, "10.0.1.6/32", "10.0.2.6", "10.0.1.1", b, a),
+                              route(16, "2001:db8:1::6/128", "fe80::b:6", nullptr, b, 0)};
+  for (const auto& [address, source] :
+       {std::pair("10.0.1.6/32", "10.0.1.1"), std::pair("2001:db8:1::6/128", "2001:db8:1::1")}) {
+    RouteOp direct = route(17, address, source, source, a, 0);
+    direct.key.table = kDirectTable;
+    direct.target.gateway = {};
+    ops.push_back(direct);
+  }
+  for (RouteOp& op : ops) {
+    op.target.rto_min_ms = 5;
+    check_round_trip(kernel, op);
+  }
+  CHECK(kernel.carry_out(ops[3]).error == 0);
+  const std::string shown = output_of("ip route show table 931109");
+  INFO(shown);
+  CHECK(shown.find("10.0.1.6 dev lanA proto 213 scope link src 10.0.1.1 metric 1017 "
+                   "rto_min lock 5ms") != std::string::npos);
 }
 
 // A table that is named is all that the kernel walks through.
@@ -190,15 +224,6 @@ void check_rules(Kernel& kernel) {
     heartbeats.key.udp_port = 9311;
     check_round_trip(kernel, heartbeats);
   }
-}
-
-std::string output_of(const char* command) {
-  std::string text;
-  FILE* pipe = popen(command, "r");
-  REQUIRE(pipe != nullptr);
-  for (int c = fgetc(pipe); c != EOF; c = fgetc(pipe)) text += static_cast<char>(c);
-  pclose(pipe);
-  return text;
 }
 
 // Removed while packets go there, which make the kernel look for the neighbour anew: whatever it
@@ -325,6 +350,7 @@ TEST_CASE("in the namespace: the kernel takes what we write and tells it back" *
   REQUIRE(b != 0);
   check_refusal(kernel);
   check_routes(kernel, a, b);
+  check_timers(kernel, a, b);
   check_tables(kernel, b);
   check_rules(kernel);
   check_neighbours(kernel, b);

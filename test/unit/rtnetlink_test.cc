@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -40,6 +41,7 @@ RouteOp op_of(const test::Vector& v) {
   op.priority = static_cast<uint32_t>(v.number("priority"));
   op.target.out_ifindex = static_cast<uint32_t>(v.number("outIfindex"));
   op.target.also_direct_ifindex = static_cast<uint32_t>(v.number("alsoDirectIfindex"));
+  if (v.has("rtoMinMs")) op.target.rto_min_ms = static_cast<uint32_t>(v.number("rtoMinMs"));
   if (v.has("gateway")) op.target.gateway = *parse_ip(v.text("gateway"));
   if (v.has("source")) op.target.source = *parse_ip(v.text("source"));
   return op;
@@ -133,6 +135,19 @@ TEST_CASE("host bits of a destination are not sent") {
   RouteOp op = op_of(test::read_vectors("rtnetlink.txt").front());
   op.key.destination = *parse_prefix("10.0.1.77/24");
   CHECK(read_one(encoded(op)).entry.entry.key.destination == *parse_prefix("10.0.1.0/24"));
+}
+
+TEST_CASE("a timer that is not locked does not count") {
+  Bytes bytes;
+  for (const auto& v : test::read_vectors("rtnetlink.txt")) {
+    if (v.text("vector") == "route-direct") bytes = v.bytes();
+  }
+  const Bytes lock = {8, 0, RTAX_LOCK, 0, 0, 1U << (RTAX_RTO_MIN - 8), 0, 0};
+  const auto at = std::search(bytes.begin(), bytes.end(), lock.begin(), lock.end());
+  REQUIRE(at != bytes.end());
+  CHECK(read_one(bytes).entry.entry.target.rto_min_ms == 5);
+  at[5] = 0;
+  CHECK(read_one(bytes).entry.entry.target.rto_min_ms == 0);
 }
 
 TEST_CASE("links") {
