@@ -92,22 +92,30 @@ std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
 }
 
 std::optional<size_t> LanSet::find(uint32_t ifindex, const InterfaceName& name) const {
+  if (const auto owner = owner_of(ifindex)) return owner;
   for (size_t i = 0; i < count_; i++) {
-    if (lans_[i].config.ifindex == ifindex || is_named(lans_[i], name)) return i;
+    if (is_named(lans_[i], name)) return i;
   }
   return std::nullopt;
 }
 
-// By its index, whatever it is called now; when that is gone, by a name. An interface that the
-// kernel does not list has index 0 and no addresses.
+std::optional<size_t> LanSet::owner_of(uint32_t ifindex) const {
+  for (size_t i = 0; i < count_; i++) {
+    if (lans_[i].config.ifindex == ifindex) return i;
+  }
+  return std::nullopt;
+}
+
+// By its index, whatever it is called now; when that is gone, by a name, unless it is another LAN
+// that is called so now. An interface that the kernel does not list has index 0 and no addresses.
 bool LanSet::read_interfaces(Configs* seen) {
   const auto take_link = [&](const NetlinkNotice& notice) {
     if (notice.kind != NetlinkNotice::Kind::kLink) return;
+    const auto owner = owner_of(notice.link.ifindex);
     for (size_t i = 0; i < count_; i++) {
       LanConfig& lan = (*seen)[i];
-      const bool same = notice.link.ifindex == lans_[i].config.ifindex;
-      const bool namesake = lan.ifindex == 0 && is_named(lans_[i], notice.link.name);
-      if (!same && !namesake) continue;
+      const bool free_namesake = !owner && lan.ifindex == 0 && is_named(lans_[i], notice.link.name);
+      if (owner != i && !free_namesake) continue;
       lan.interface = notice.link.name;
       lan.ifindex = notice.link.ifindex;
       lan.mac = notice.link.mac;

@@ -50,6 +50,8 @@ class LanSet {
  private:
   using Configs = std::array<LanConfig, kMaxLans>;
   [[nodiscard]] std::optional<RuntimeError> open_all(uint16_t port);
+  // The LAN that this interface was when we last looked.
+  [[nodiscard]] std::optional<size_t> owner_of(uint32_t ifindex) const;
   [[nodiscard]] bool read_interfaces(Configs* seen);
   void reopen(Lan& lan);
 

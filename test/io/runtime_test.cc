@@ -144,6 +144,29 @@ TEST_CASE("an interface that is renamed goes on serving, and no namesake takes i
   CHECK(host.wait_for(is_failover));
 }
 
+TEST_CASE("an interface that is deleted is not replaced by the one that took its name") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  const auto lan = [&](size_t i) { return host.snapshot()->lans[i]; };
+  host.space.run(
+      "ip link del ethA; ip link set ethB name ethA 2>/dev/null || { ip link set ethB down; "
+      "ip link set ethB name ethA; ip link set ethA up; }");
+  CHECK(Host::eventually([&] { return lan(1).interface.view() == "ethA"; }));
+  CHECK_FALSE(lan(0).carrier);
+  CHECK(lan(1).carrier);
+
+  lab::connect(lans.middle, "pX", host.space, "ethX");
+  host.space.run(
+      "ip link set ethA name ethB 2>/dev/null || { ip link set ethA down; "
+      "ip link set ethA name ethB; ip link set ethB up; }; "
+      "ip link set ethX down; ip link set ethX name ethA; ip link set ethA up; "
+      "ip addr add 10.0.1.1/24 dev ethA");
+  lans.middle.run("ip link set pX master brA");
+  CHECK(Host::eventually([&] { return lan(0).carrier && lan(1).interface.view() == "ethB"; }));
+}
+
 TEST_CASE("without a capability: another transport, or an error that says what to grant") {
   Lans lans;
   RuntimeConfig config = lans.config(0, Transport::kAutomatic);
