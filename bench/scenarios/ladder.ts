@@ -46,7 +46,7 @@ const holds = (run: Run) => unexplained(run).length === 0;
 
 export async function ladder(scale: Scale): Promise<ScenarioResult> {
   const seconds = scale.of(60, 1, 0.5);
-  const shortest = scale.of(0.2, 1, 10);
+  const shortest = scale.of(0.2, 5, 10);
   const intervals = kIntervalsMs.filter((interval) => interval >= shortest);
   const lab = await BenchLab.create(3);
   try {
