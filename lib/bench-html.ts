@@ -1,5 +1,7 @@
 // `faild bench --html FILE`: one page that needs nothing else, with the tables and a curve for each
-// thing that was measured. Pure; used by cli.ts.
+// thing that was measured. Pure; used by bench-run.ts.
+import type { CutReport } from './bench-cut-report.js';
+import { cutRemarks, cutRows, cutTitle, nameAll } from './bench-cut-text.js';
 import type { BenchReport } from './bench-report.js';
 import {
   expectedHead,
@@ -21,8 +23,34 @@ const style =
   'svg{max-width:100%;height:auto;margin:1rem 0}';
 
 export function renderHtml(report: BenchReport): string {
-  const title = `faild bench: ${report.host} and ${report.peer}`;
   const { takenAt, seconds, version } = report;
+  return page(`faild bench: ${report.host} and ${report.peer}`, {
+    when: `${takenAt}, ${seconds} s, faild ${version}`,
+    body: [
+      table(expectedHead, expectedRows(report)),
+      table(measuredHead, measuredRows(report)),
+      ...plots(report),
+    ],
+    remarks: remarks(report),
+  });
+}
+
+export function renderCutHtml(report: CutReport): string {
+  const { takenAt, version, peers } = report;
+  return page(`faild bench: ${cutTitle(report)}`, {
+    when: `${takenAt}, faild ${version}`,
+    body: [table(measuredHead, cutRows(report)), ...cutPlots(report, nameAll(peers))],
+    remarks: cutRemarks(report),
+  });
+}
+
+interface Page {
+  when: string;
+  body: string[];
+  remarks: string[];
+}
+
+function page(title: string, { when, body, remarks }: Page): string {
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
@@ -30,17 +58,9 @@ export function renderHtml(report: BenchReport): string {
     element('title', {}, escaped(title)),
     `<style>${style}</style></head><body>`,
     element('h1', {}, escaped(title)),
-    element('p', {}, escaped(`${takenAt}, ${seconds} s, faild ${version}`)),
-    table(expectedHead, expectedRows(report)),
-    table(measuredHead, measuredRows(report)),
-    ...plots(report),
-    element(
-      'ul',
-      {},
-      remarks(report)
-        .map((line) => element('li', {}, escaped(line)))
-        .join(''),
-    ),
+    element('p', {}, escaped(when)),
+    ...body,
+    element('ul', {}, remarks.map((line) => element('li', {}, escaped(line))).join('')),
     '</body></html>',
     '',
   ].join('\n');
@@ -70,6 +90,17 @@ function plots({ samples }: BenchReport): string[] {
     plot('Timers late by', [{ name: '1 ms apart', values: lateUs }]),
     ...(changes.length === 0 ? [] : [plot('The kernel changes a route', changes)]),
   ];
+}
+
+function cutPlots({ samples }: CutReport, peers: string): string[] {
+  const some = (values: (number | null)[]) => values.filter((value) => value !== null);
+  const series = [
+    { name: 'cut → verdict here', values: samples.flatMap(({ hereUs }) => hereUs) },
+    { name: 'cut → traffic moved here', values: some(samples.map(({ movedUs }) => movedUs)) },
+    { name: `cut → verdict at ${peers}`, values: samples.flatMap(({ thereUs }) => thereUs) },
+    { name: 'heal → traffic back', values: some(samples.map(({ returnedUs }) => returnedUs)) },
+  ];
+  return [plot('What a cut costs', series)];
 }
 
 const plot = (title: string, series: Series[]): string =>

@@ -11,25 +11,25 @@ const figures = ['min', 'p50', 'p99', 'p999', 'max'] as const;
 
 export const measuredHead: Row = ['', 'count', 'min', 'p50', 'p99', 'p99.9', 'max'];
 
+export function summaryRow(name: string, summary: Summary): Row {
+  const values = figures.map((figure) => showDuration(summary[figure]));
+  return [name, String(summary.count), ...values];
+}
+
 export function measuredRows({ lans, timers, routes }: BenchReport): Row[] {
-  const row = (name: string, summary: Summary): Row => [
-    name,
-    String(summary.count),
-    ...figures.map((figure) => showDuration(summary[figure])),
-  ];
   return [
     ...lans.map(({ lan, roundTripUs }) =>
       roundTripUs === null
         ? [`round trip, LAN ${lan}`, '0']
-        : row(`round trip, LAN ${lan}`, roundTripUs),
+        : summaryRow(`round trip, LAN ${lan}`, roundTripUs),
     ),
-    row(`timer late by${timers.realtime ? '' : ' (ordinary priority)'}`, timers.lateUs),
+    summaryRow(`timer late by${timers.realtime ? '' : ' (ordinary priority)'}`, timers.lateUs),
     ...(routes === null
       ? []
       : [
-          row('route added', routes.addUs),
-          row('route replaced', routes.replaceUs),
-          row('route removed', routes.removeUs),
+          summaryRow('route added', routes.addUs),
+          summaryRow('route replaced', routes.replaceUs),
+          summaryRow('route removed', routes.removeUs),
         ]),
   ];
 }
@@ -94,7 +94,7 @@ export function renderBench(report: BenchReport): string {
   ].join('\n');
 }
 
-function align(rows: Row[]): string[] {
+export function align(rows: Row[]): string[] {
   const widths = (rows[0] ?? []).map((_, at) =>
     Math.max(...rows.map((row) => row[at]?.length ?? 0)),
   );

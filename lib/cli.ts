@@ -57,12 +57,16 @@ function makeProgram(): Command {
     .option('--force', 'even while a daemon runs')
     .action((_options, command: Command) => cleanUp(command.optsWithGlobals()));
   addCommand(program, 'bench', 'measure the LANs to a peer and this machine; disturbs nobody')
-    .argument('<peer>', 'its name or host id, as `faild status` shows it')
+    .argument('[peer]', 'its name or host id, as `faild status` shows it')
     .addOption(optionOf(settingOf('networkNamespace')))
     .option('--seconds <n>', 'how long to measure (default: 10)')
+    .option('--cut <lan>', 'cut this LAN instead, for heartbeats alone: traffic really moves')
+    .option('--count <n>', 'cuts in each direction (default: 5)')
+    .option('--yes', 'do not ask before the first cut')
     .option('--json', 'the whole report instead of the table')
     .option('--html <file>', 'write the report with its plots to this file as well')
-    .action((peer: string, _options, command: Command) =>
+    .addHelpText('after', benchHelp)
+    .action((peer: string | undefined, _options, command: Command) =>
       showBench(peer, command.optsWithGlobals()),
     );
   addCompletion(program, (name, description) => addCommand(program, name, description), glance);
@@ -74,6 +78,15 @@ Exit status: 0 the configuration is right, 1 it is, but faild would not start wi
 machine, 2 it has faults, each told with its line and column.
 
 Flags of the daemon go before the command: faild -r -t 0.001 check`;
+
+const benchHelp = `
+Exit status: 0 measured, 1 it was not, or not wholly, 2 bad usage or no such name, 3 no daemon
+answers, 130 interrupted.
+
+Examples:
+  sudo faild bench host2                       what the LANs to host2 and this machine are good for
+  sudo faild bench --cut A                     how fast both ends notice that LAN A is dead
+  sudo faild bench --cut A host2 --yes --json`;
 
 const doctorHelp = `
 Exit status: 0 nothing worse than advice, 1 a fault or a warning, 2 bad usage or configuration.
@@ -182,10 +195,13 @@ async function cleanUp({ force, ...options }: DaemonOptions & { force?: true }):
   process.stdout.write(`removed ${count} ${count === 1 ? 'entry' : 'entries'}\n`);
 }
 
-async function showBench(peer: string, flags: DaemonOptions & BenchFlags): Promise<void> {
-  const { json, html, seconds, ...options } = flags;
+type BenchOptions = DaemonOptions & BenchFlags;
+
+async function showBench(peer: string | undefined, given: BenchOptions): Promise<void> {
+  const { json, html, seconds, cut, count, yes, ...options } = given;
   const { runBench } = await import('./bench-run.js');
-  await runBench({ peer, json, html, seconds }, await glance(options));
+  const flags = { peer, json, html, seconds, cut, count, yes };
+  process.exitCode = await runBench(flags, await glance(options));
 }
 
 /** Commander's errors in our shape: one line that says what is accepted. */

@@ -93,9 +93,13 @@ async function readAnswer(
   throw new FaildError('EDAEMON', line, { exitStatus: askersFault ? 2 : exitStatus });
 }
 
-/** With `since`, first those that are kept of that time. Ends when the daemon does. */
-export function followEvents(socket: string, since?: string): AsyncGenerator<FaildEvent> {
-  return follow(socket, withQuery('/v1/events', { since }));
+/** With `since`, first those that are kept of that time. Ends with the daemon, or the signal. */
+export function followEvents(
+  socket: string,
+  since?: string,
+  signal?: AbortSignal,
+): AsyncGenerator<FaildEvent> {
+  return follow(socket, withQuery('/v1/events', { since }), signal);
 }
 
 /** Ends with the signal; of a path that does not exist, with an error. */

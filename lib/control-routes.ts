@@ -12,10 +12,13 @@
 //   POST /v1/reload                 read the configuration again (reload.ts)
 //   POST /v1/failover?lan=[&peer=]  move traffic by hand (moves.ts); so do switchback, drain?lan=
 //                                   and undrain?lan=
+//   POST /v1/cut?lan=&direction=&for= mute our own heartbeats on a LAN for a while (cuts.ts)
+//   POST /v1/heal?lan=              and hear them again
 //
 // Whoever POSTs must own the daemon.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { type CutAnswer, type CutOrder, cutDirections } from './cuts.js';
 import { ConfigFaults, codeOf, FaildError, messageOf } from './errors.js';
 import type { EventStream } from './event-queue.js';
 import type { Recent } from './event-ring.js';
@@ -43,6 +46,8 @@ export interface ControlTarget {
   switchback(scope: MoveScope): Promise<MoveAnswer>;
   drain(lan: string): Promise<MoveAnswer>;
   undrain(lan: string): Promise<MoveAnswer>;
+  cut(order: CutOrder): Promise<CutAnswer>;
+  heal(lan: string): Promise<CutAnswer>;
 }
 
 export interface EventsAnswer extends Head<'faild.events/1'> {
@@ -110,6 +115,10 @@ const routes: Record<string, Route> = {
   ),
   '/v1/drain': postJson(['lan*'], (running, { lan = '' }) => running.drain(lan)),
   '/v1/undrain': postJson(['lan*'], (running, { lan = '' }) => running.undrain(lan)),
+  '/v1/cut': postJson(['lan*', 'direction*', 'for*'], (running, query) =>
+    running.cut(cutOf(query)),
+  ),
+  '/v1/heal': postJson(['lan*'], (running, { lan = '' }) => running.heal(lan)),
 };
 
 type Answer = (running: ControlTarget, query: Query) => Promise<object>;
@@ -178,6 +187,14 @@ function scopeOf({ lan = '', peer }: Query): MoveScope {
   return { lan, peer: peer ?? null };
 }
 
+function cutOf({ lan = '', direction: wanted = '', for: length = '' }: Query): CutOrder {
+  const direction = cutDirections.find((name) => name === wanted);
+  const seconds = readDuration(length);
+  if (direction === undefined) throw badQuery(`direction: '${wanted}' is not in, out or both`);
+  if (seconds === undefined) throw badQuery(`for: '${length}' is no duration, such as 2s`);
+  return { lan, direction, seconds };
+}
+
 function secondsOf(since: string | undefined): number | undefined {
   if (since === undefined) return undefined;
   const seconds = readDuration(since);
@@ -194,7 +211,13 @@ function send(response: ServerResponse, code: number, body: object): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-const httpCodes: Record<string, number> = { EINVAL: 400, ENOENT: 404, ETIMEDOUT: 504 };
+const httpCodes: Record<string, number> = {
+  EINVAL: 400,
+  ENOENT: 404,
+  EBUSY: 409,
+  EHOSTUNREACH: 409,
+  ETIMEDOUT: 504,
+};
 
 /** What is wrong with a question or a configuration is the asker's; all else is ours. */
 function failWith(response: ServerResponse, error: unknown): void {

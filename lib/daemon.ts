@@ -127,6 +127,8 @@ function controlled(
     switchback: (scope) => saying(faild.switchback(scope), log),
     drain: (lan) => saying(faild.drain(lan), log),
     undrain: (lan) => saying(faild.undrain(lan), log),
+    cut: (order) => faild.cut(order),
+    heal: (lan) => faild.heal(lan),
   };
 }
 

@@ -59,6 +59,11 @@ export interface Timing {
 
 type PathDetail = { path: PathRef; state: PathStateName; previous: PathStateName; reason: string };
 
+/** Of heartbeats: what comes, what goes. */
+export type MuteDirection = 'in' | 'out' | 'both';
+
+type Muting = { lan: LanRef; direction: MuteDirection; forUs: number };
+
 /** The shapes, by kind. */
 export interface EventDetails {
   'peer-found': { peer: PeerRef };
@@ -90,6 +95,12 @@ export interface EventDetails {
   /** Routes of an earlier run were found in force and kept. */
   adopted: { count: number };
   'table-full': { peer: PeerRef | null };
+  /**
+   * Heartbeats on this LAN are not read, or not sent, by command, for so long at most; or they are
+   * again, and were not for so long.
+   */
+  'lan-muted': Muting;
+  'lan-unmuted': Muting;
   /**
    * Events that this reader, or faild itself, was too slow to take. Where faild was, what became of
    * peers, paths and LANs meanwhile follows from the table; a slow reader asks status().
@@ -166,6 +177,8 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'route-repaired': ({ destination, count }) => ({ destination, count: Math.max(count, 1) }),
   adopted: (event) => ({ count: event.count }),
   'table-full': (event, names) => ({ peer: peerOrNull(event, names) }),
+  'lan-muted': muting,
+  'lan-unmuted': muting,
 };
 
 /** Undefined for records that are not for users (answers to commands). */
@@ -197,6 +210,13 @@ function pathOf(event: NativeEvent, names: NameBook): PathRef {
 function pathChange(event: NativeEvent, names: NameBook): PathDetail {
   const { state, previous, reason } = event;
   return { path: pathOf(event, names), state, previous, reason };
+}
+
+/** kMutedIn, kMutedOut and both (native/core/events.h). */
+const muteDirections: Record<number, MuteDirection> = { 1: 'in', 2: 'out', 3: 'both' };
+
+function muting({ lan, count, silenceUs }: NativeEvent, names: NameBook): Muting {
+  return { lan: names.lan(lan), direction: muteDirections[count] ?? 'both', forUs: silenceUs };
 }
 
 function evidence(event: NativeEvent): Evidence {

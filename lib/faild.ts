@@ -9,6 +9,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { type ClockReading, wallMs } from './clock.js';
 import { Commands } from './commands.js';
 import { type Config, type FaildOptions, parseConfig } from './config.js';
+import { answerCut, type CutAnswer, type CutOrder, checkCut } from './cuts.js';
 import { readDrained, writeDrained } from './drained.js';
 import { codeOf, FaildError, messageOf } from './errors.js';
 import { EventQueue, type EventStream } from './event-queue.js';
@@ -196,6 +197,27 @@ export class Faild implements AsyncDisposable {
 
   undrain(lan: string): Promise<MoveAnswer> {
     return this.#drain('undrain', lan);
+  }
+
+  /**
+   * Our own heartbeats on a LAN are not sent, or not read, for so long at most: peers and this host
+   * take it for dead. Refused where traffic could not move or would not return by itself. For
+   * measuring; all other packets pass.
+   */
+  async cut({ lan, direction, seconds }: CutOrder): Promise<CutAnswer> {
+    const status = await this.status();
+    checkCut(status, lan, null);
+    const muted = { in: direction !== 'out', out: direction !== 'in', lengthUs: seconds * 1e6 };
+    const order = { kind: 'mute', lan: this.#indexOf(lan), ...muted } as const;
+    return answerCut(status, lan, (await this.#commands.run(order)).atUs);
+  }
+
+  /** Before its time. */
+  async heal(lan: string): Promise<CutAnswer> {
+    const status = await this.status();
+    checkScope(status, { lan, peer: null });
+    const order = { kind: 'unmute', lan: this.#indexOf(lan) } as const;
+    return answerCut(status, lan, (await this.#commands.run(order)).atUs);
   }
 
   /** Grows while the engine's thread goes round; an idle one sleeps until something happens. */

@@ -7,6 +7,7 @@ export type {
   SwitchbackChoice,
   TransportChoice,
 } from './config.js';
+export type { CutAnswer, CutOrder } from './cuts.js';
 export { ConfigFaults, FaildError, type Fault } from './errors.js';
 export type { EventStream } from './event-queue.js';
 export type { Recent } from './event-ring.js';
@@ -16,6 +17,7 @@ export type {
   Evidence,
   FaildEvent,
   LanRef,
+  MuteDirection,
   PathRef,
   PeerRef,
   Timing,

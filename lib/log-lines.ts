@@ -7,6 +7,7 @@ import type {
   Evidence,
   FaildEvent,
   LanRef,
+  MuteDirection,
   PathRef,
   PeerRef,
   Timing,
@@ -19,6 +20,12 @@ export interface LogLine {
   level: Level;
   message: string;
 }
+
+const muted: Record<MuteDirection, string> = {
+  in: 'read',
+  out: 'sent',
+  both: 'sent nor read',
+};
 
 type Describe<K extends EventKind> = (event: FaildEvent<K>) => string;
 
@@ -82,6 +89,16 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
   'table-full': [
     'error',
     ({ peer }) => `table full: ${peer?.name ?? 'a host'} is ignored; raise --max-peers`,
+  ],
+  'lan-muted': [
+    'warn',
+    ({ lan, direction, forUs }) =>
+      `muted on command: LAN ${lan.name}: its heartbeats are not ${muted[direction]}, for ` +
+      `${showDuration(forUs)} at most`,
+  ],
+  'lan-unmuted': [
+    'info',
+    ({ lan, forUs }) => `heartbeats count again on LAN ${lan.name}, after ${showDuration(forUs)}`,
   ],
   lost: ['warn', ({ count }) => `lost: ${count} events came too fast to be told; see faild status`],
 };

@@ -206,7 +206,14 @@ export type NativeCommand =
   | { kind: 'switchback' | 'failover'; host: string | null; lan: number }
   | { kind: 'cleanup' }
   /** Its answer carries one round trip, and comes with it; none comes when it is lost. */
-  | { kind: 'probe'; host: string; lan: number };
+  | { kind: 'probe'; host: string; lan: number }
+  /**
+   * Heartbeats on the LAN are not read, not sent, for 60 s at most. Refused with EBUSY while one is
+   * muted, with EHOSTUNREACH where a peer would be left without a way.
+   */
+  | { kind: 'mute'; lan: number; in: boolean; out: boolean; lengthUs: number }
+  /** Refused with ENOENT when it is not muted. */
+  | { kind: 'unmute'; lan: number };
 
 /**
  * The engine on its own thread. Every method is for the thread that made it. Errors carry `code`

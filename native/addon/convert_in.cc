@@ -10,9 +10,10 @@ namespace {
 constexpr std::array<const char*, 3> kTransports = {"auto", "raw", "udp"};         // Transport
 constexpr std::array<const char*, 3> kSwitchbacks = {"auto", "sticky", "manual"};  // Switchback
 constexpr std::array<const char*, 2> kSources = {"own", "alternate"};              // SourceAddress
-constexpr std::array<const char*, 6> kCommands = {"set-plan", "switchback", "failover", "bye",
-                                                  "cleanup",  "probe"};  // Command::Kind
-constexpr std::array<const char*, 2> kEntries = {"route", "rule"};       // RouteKey::Kind
+constexpr std::array<const char*, 8> kCommands = {"set-plan", "switchback", "failover", "bye",
+                                                  "cleanup",  "probe",      "mute",     "unmute"};
+// Command::Kind
+constexpr std::array<const char*, 2> kEntries = {"route", "rule"};  // RouteKey::Kind
 
 constexpr Duration kMaxRtoMin = Duration::seconds(10);
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
@@ -132,6 +133,14 @@ Command to_command(const Napi::Value& value, size_t lan_count) {
   if (failed(value.Env())) return command;
   if (command.kind == Command::Kind::kSetPlan) {
     command.plan = to_plan(from.at("plan"), "command.plan", lan_count);
+  }
+  if (command.kind == Command::Kind::kMute) {
+    command.mute.in = from.flag("in");
+    command.mute.out = from.flag("out");
+    command.mute.length = from.duration_us("lengthUs", Duration::us(1), kMaxHold);
+  }
+  if (command.kind == Command::Kind::kMute || command.kind == Command::Kind::kUnmute) {
+    command.lan = to_lan(from.at("lan"), from.where("lan"), lan_count);
   }
   const bool probe = command.kind == Command::Kind::kProbe;
   if (probe || command.kind == Command::Kind::kSwitchback ||

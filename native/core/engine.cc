@@ -97,6 +97,7 @@ Instant Engine::Impl::poll_at() const {
     if (lan.sweep || lan.urgent) return last_run_;
   }
   if (config_.requestor) at = std::min(at, next_send_);
+  if (muted_) at = std::min(at, muted_->until);
   if (const auto top = heap_.top()) at = std::min(at, top->at + shift_);
   return at;
 }
@@ -181,6 +182,7 @@ void Engine::Impl::notice_stall(Instant now, Effects& effects) {
 void Engine::Impl::on_deadline(Instant now, Effects& effects) {
   notice_stall(now, effects);
   looked_at_ = now;
+  if (muted_ && now >= muted_->until) end_mute(now, effects);
   if (!stopped_) {
     fire_deadlines(now, effects);
     // A LAN's rule goes out before anything else is looked at; the rest follows in the next step.

@@ -50,11 +50,19 @@ struct Command {
     // ask `host` on `lan` now, out of turn; answered when it answers, with that one round trip. One
     // at a time a LAN: EBUSY. No more often than a peer may be asked: EAGAIN.
     kProbe,
+    // `lan`'s heartbeats are not read, or not sent, for `mute.length` of at most 60 s. EBUSY: one
+    // is muted already. EHOSTUNREACH: no peer is up on it, or one is up nowhere else.
+    kMute,
+    kUnmute,  // before its time; ENOENT: it is not muted
   } kind = Kind::kSetPlan;
   uint32_t id = 0;  // comes back in the answer
   Plan plan;
   HostId host;
   LanIndex lan;
+  struct {
+    bool in = false, out = false;
+    Duration length;
+  } mute;
 };
 
 class Engine {

@@ -7,6 +7,7 @@
 //   engine_probes.cc    what we send: INQ, ACK, solicit, BYE
 //   engine_routes.cc    where traffic shall go
 //   engine_kernel.cc    the kernel's answers; dumps and adoption; neighbours; commands
+//   engine_mute.cc      heartbeats that do not count for a while
 //   engine_read.cc      rows for readers
 //
 // Invariants:
@@ -185,6 +186,13 @@ class Engine::Impl {
   [[nodiscard]] SendPacket* start_packet(LanIndex lan, MessageType type, Effects& effects);
   void finish_packet(SendPacket& packet);
 
+  // --- muting (engine_mute.cc)
+  [[nodiscard]] int mute(Instant now, const Command& command, Effects& effects);
+  [[nodiscard]] int unmute(Instant now, LanIndex lan, Effects& effects);
+  void end_mute(Instant now, Effects& effects);
+  void report_mute(EventKind kind, Instant now, Effects& effects);
+  [[nodiscard]] bool is_muted(const PacketIn& packet) const;
+
   // --- routes (engine_routes.cc)
   void mark_dirty(uint32_t peer);
   void decide_some(Instant now);
@@ -279,6 +287,13 @@ class Engine::Impl {
   uint32_t neighbour_id_ = 0;
 
   bool ledger_full_ = false;  // it was once: whoever got no place asks again now and then
+
+  struct Mute {
+    LanIndex lan;
+    bool in, out;
+    Instant since, until;  // real clock
+  };
+  std::optional<Mute> muted_;  // one LAN at a time
 
   // Life.
   bool synced_ = false;  // the first dump has been read: we may write

@@ -322,7 +322,10 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
       if (answer.error != 0) break;
       finish_step(now, effects);
       return;  // answered by answer_probe
+    case Command::Kind::kMute: answer.error = mute(now, command, effects); break;
+    case Command::Kind::kUnmute: answer.error = unmute(now, command.lan, effects); break;
     case Command::Kind::kBye:
+      end_mute(now, effects);
       stopped_ = true;
       send_goodbyes(effects);
       break;

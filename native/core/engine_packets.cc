@@ -27,7 +27,9 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
   counters_.packets_received++;
   Lan& lan = lans_[packet.lan.value];
   lan.received++;
-  if (const auto error = decode(packet.payload, &in_)) {
+  if (is_muted(packet)) {
+    drop(now, packet.lan, HostId{}, Drop::kMuted, effects);
+  } else if (const auto error = decode(packet.payload, &in_)) {
     counters_.decode_errors[static_cast<size_t>(*error)]++;
     drop(now, packet.lan, HostId{}, Drop::kMalformed, effects);
   } else if (const auto slot = admit(now, packet, effects)) {
@@ -44,7 +46,9 @@ void Engine::Impl::drop(Instant now, LanIndex lan, HostId host, Drop why, Effect
   const auto i = static_cast<size_t>(why);
   counters_.drops[i]++;
   drops_unreported_[i]++;
-  if (why == Drop::kNotForUs || why == Drop::kOldSequence || why == Drop::kUnknownAck) return;
+  const bool expected = why == Drop::kNotForUs || why == Drop::kOldSequence ||
+                        why == Drop::kUnknownAck || why == Drop::kMuted;
+  if (expected) return;
   if (drop_reported_at_[i] && now - *drop_reported_at_[i] < kDropReportEvery) return;
   drop_reported_at_[i] = now;
   Event event = make_event(EventKind::kDropped, now);

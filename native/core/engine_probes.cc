@@ -36,9 +36,12 @@ void Engine::Impl::refresh_advert() {
   }
 }
 
-// nullptr: no room; or the LAN has no address yet, from which a packet could come.
+// nullptr: no room; or the LAN has no address yet, from which a packet could come; or it is muted,
+// which no goodbye minds.
 SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& effects) {
   if (lans_[lan.value].config.addresses.empty()) return nullptr;
+  const bool mute = muted_ && muted_->out && muted_->lan == lan;
+  if (mute && type != MessageType::kBye) return nullptr;
   SendPacket* packet = effects.sends.extend();
   if (packet == nullptr) {
     counters_.sends_deferred++;

@@ -51,6 +51,8 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
     path.missed = missed_packets(path, attention(now));
     if (reason == Reason::kNotHeard) note_not_heard(path);
     counters_.verdicts_down++;
+    // Traffic may be on that path because of the mute.
+    if (muted_ && muted_->lan != lan_of(slot)) end_mute(now, effects);
     if (reason != Reason::kNotHeard && config_.requestor) lan.urgent = true;
   } else if (state == PathState::kUp) {
     path.verdict_at = now;
@@ -332,6 +334,7 @@ void Engine::Impl::on_link(Instant now, const LinkChange& change, Effects& effec
       // Nothing can pass our own dead interface; waiting for packets would only cost time.
       lan.detect = Duration();
       lan.missed = 0;
+      if (muted_ && muted_->lan != change.lan) end_mute(now, effects);
       if (!lan.down && lan.up > 0) lan_down(now, change.lan, Reason::kCarrier, effects);
     } else {
       want_neighbours_again(change.lan);

@@ -66,7 +66,11 @@ enum class EventKind : uint8_t {
   kRouteRepaired,  // somebody deleted `destination` of ours; put back
   kAdopted,        // `count` routes of an earlier run were found in force
   kTableFull,      // a peer was not taken in: max_peers reached
-  kAnswer,         // to a command: `id`, `error`
+  // heartbeats on the LAN do not count by command: `count` says which (kMutedIn, kMutedOut),
+  // `silence` for how long at most
+  kLanMuted,
+  kLanUnmuted,  // they do again; `silence`: for how long they did not
+  kAnswer,      // to a command: `id`, `error`
 };
 
 // A packet that is refused, beyond what the decoders refuse (wire/heartbeat.h, wire/frame.h).
@@ -82,8 +86,12 @@ enum class Drop : uint8_t {
   kTableFull,
   kMalformed,  // the decoder's word; see its own counters
   kTooOften,   // restarts faster than any host can
+  kMuted,      // by command (kLanMuted)
 };
-inline constexpr size_t kDrops = 10;
+inline constexpr size_t kDrops = 11;
+
+// Bits of kLanMuted's `count`: what arrives is not read, what would be sent is not.
+inline constexpr uint32_t kMutedIn = 1, kMutedOut = 2;
 
 struct Event {
   EventKind kind{};

@@ -59,6 +59,8 @@ const char* to_string(EventKind kind) {
     case EventKind::kRouteRepaired: return "route-repaired";
     case EventKind::kAdopted: return "adopted";
     case EventKind::kTableFull: return "table-full";
+    case EventKind::kLanMuted: return "lan-muted";
+    case EventKind::kLanUnmuted: return "lan-unmuted";
     case EventKind::kAnswer: return "answer";
   }
   return "invalid";
@@ -76,6 +78,7 @@ const char* to_string(Drop drop) {
     case Drop::kTableFull: return "table-full";
     case Drop::kMalformed: return "malformed";
     case Drop::kTooOften: return "too-often";
+    case Drop::kMuted: return "muted";
   }
   return "invalid";
 }

@@ -1,9 +1,11 @@
 // Aim: `faild bench PEER` between two real daemons measures both LANs, the timers and the kernel,
-// disturbs no path, and leaves nothing behind, also when it is interrupted.
+// disturbs no path, and leaves nothing behind, also when it is interrupted. `faild bench --cut` has
+// both ends notice a cut, loses nobody's packet, and leaves nothing cut, however it ends.
 import './in-arena.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { CutReport } from '../../lib/bench-cut-report.js';
 import type { BenchReport } from '../../lib/bench-report.js';
 import { kArenaDirectory } from './arena.js';
 import { faild, kCli, place } from './daemon.js';
@@ -81,4 +83,67 @@ t.test('interrupted while it changes routes: none stays', async (t) => {
   }
   t.equal(ended, 130);
   t.notMatch(await ours(here), String(kScratchTable));
+});
+
+/** A detection time of 0.2 s: above this machine's stalls, and time enough to end a bench in. */
+const kTenMisses = { interval: 0.02, failAfter: 10, restoreAfter: 3 };
+const kDetectUs = 200_000;
+
+t.test('a LAN is cut: both ends notice, traffic returns, and nothing of it is lost', async (t) => {
+  const lab = await Lab.open(t, { daemon: kTenMisses });
+  const here = lab.topology.host(1);
+  const html = join(kArenaDirectory, 'cut.html');
+  const stream = await lab.stream(1, 2, 'a');
+  await lab.flows(stream);
+  const sinceUs = nowUs();
+  const argv = ['bench', '--cut', 'A', '--yes', '--count', '2', '--json', '--html', html];
+  const { status, stdout, stderr } = await faild(here, ...argv, ...place(here));
+  t.equal(status, 0, stderr);
+
+  const report = JSON.parse(stdout) as CutReport;
+  t.match(report, { schema: 'faild.bench-cut/1', host: 'host1', lan: 'A', peers: ['host2'] });
+  t.same(report.notes, []);
+  const { here: own, there, returnedUs } = report;
+  t.same([own.verdictUs?.count, own.movedUs?.count], [2, 4]);
+  t.same([there.verdictUs?.count, returnedUs?.count], [2, 4]);
+  for (const seen of [own.verdictUs, own.movedUs, there.verdictUs]) {
+    t.ok((seen?.min ?? 0) > kDetectUs / 2, `noticed after ${seen?.min} us at the soonest`);
+  }
+  t.ok((returnedUs?.min ?? 0) > kTenMisses.interval * 1e6, 'and good packets bring it back');
+  t.match(readFileSync(html, 'utf8'), /<svg[\s\S]*cut → verdict at host2[\s\S]*<\/svg>/);
+
+  const moved = lab.said(['failover'], { sinceUs, host: 2 }).length;
+  t.ok(moved >= 4, `host2 really moved its traffic, ${moved} times`);
+  await lab.allUp();
+  await lab.flows(stream);
+  const { lost, received } = await stream.report(sinceUs);
+  t.equal(lost, 0, `of ${received + lost} datagrams`);
+
+  const nowhere = await faild(here, 'bench', '--cut', 'C', '--yes', ...place(here));
+  t.match(nowhere, { status: 2, stderr: "faild: there is no LAN 'C'; there are: A, B\n" });
+});
+
+t.test('a bench that ends in the middle of a cut leaves nothing cut', async (t) => {
+  const lab = await Lab.open(t, { daemon: kTenMisses });
+  const here = lab.topology.host(1);
+  const argv = [process.execPath, kCli, 'bench', '--cut', 'A', '--yes', ...place(here)];
+  const endBy = async (signal: NodeJS.Signals) => {
+    const child = here.launch(argv, { stdio: 'ignore' });
+    const ended = new Promise((resolve) => {
+      child.once('close', (status, by) => resolve(by ?? status));
+    });
+    const sinceUs = nowUs();
+    const muted = await lab.daemon(1).saw('lan-muted', undefined, { sinceUs });
+    child.kill(signal);
+    const how = await ended;
+    const unmuted = await lab.daemon(1).saw('lan-unmuted', undefined, { sinceUs });
+    await lab.allUp();
+    return { how, atMostUs: Number(muted.forUs), forUs: Number(unmuted.forUs) };
+  };
+  const killed = await endBy('SIGKILL');
+  t.equal(killed.how, 'SIGKILL');
+  t.ok(killed.forUs >= killed.atMostUs, `it healed by itself, after ${killed.forUs} us`);
+  const interrupted = await endBy('SIGINT');
+  t.equal(interrupted.how, 130);
+  t.ok(interrupted.forUs < interrupted.atMostUs, 'interrupted, it healed at once');
 });

@@ -24,6 +24,17 @@ const refused: [args: string[], line: RegExp][] = [
     ['stats'],
     /^faild: unknown command 'stats'; there are status, peers, paths, events, .*check, .*doctor, .*;/,
   ],
+  [['bench'], /^faild: say which peer, or which LAN to cut: 'faild bench host2'$/],
+  [['bench', 'host2', '--count', '3'], /^faild: --count and --yes go with --cut LAN$/],
+  [['bench', '--cut', 'A', '--seconds', '3'], /^faild: --seconds does not go with --cut; --count/],
+  [
+    ['bench', '--cut', 'A'],
+    /^faild: --cut moves traffic: where there is no terminal .* say --yes$/,
+  ],
+  [
+    ['bench', '--cut', 'A', '--yes', '--count', '1.5'],
+    /^faild: --count: '1\.5' is not accepted; give a whole number from 1 to 1000$/,
+  ],
   [['status', '-t', '1'], /^faild: unknown option '-t'; see faild --help$/],
 ];
 

@@ -19,6 +19,7 @@ import {
   isAnswered,
 } from '../../lib/control-client.js';
 import type { ControlTarget } from '../../lib/control-routes.js';
+import { answerCut, type CutAnswer, checkCut } from '../../lib/cuts.js';
 import { ConfigFaults, FaildError } from '../../lib/errors.js';
 import { EventQueue } from '../../lib/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/events.js';
@@ -45,6 +46,7 @@ function shortDir(t: Test): string {
 function makeTarget() {
   const queues = new Set<EventQueue>();
   const sinces: (number | undefined)[] = [];
+  const orders: string[] = [];
   const target: ControlTarget = {
     status: async () => status,
     reload: async () => reloaded,
@@ -63,6 +65,12 @@ function makeTarget() {
     switchback: async (scope) => answerMove('switchback', status, scope),
     drain: async (lan) => answerMove('drain', status, { lan, peer: null }),
     undrain: async (lan) => answerMove('undrain', status, { lan, peer: null }),
+    cut: async ({ lan, direction, seconds }) => {
+      orders.push(`${direction} for ${seconds} s`);
+      checkCut(status, lan, null);
+      return answerCut(status, lan, 77);
+    },
+    heal: async (lan) => answerCut(status, lan, 78),
     events({ since }) {
       sinces.push(since);
       const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
@@ -72,7 +80,7 @@ function makeTarget() {
       return queue;
     },
   };
-  return Object.assign(target, { queues, sinces });
+  return Object.assign(target, { queues, sinces, orders });
 }
 
 function ask(socketPath: string, path: string, method = 'GET'): Promise<[number, string, unknown]> {
@@ -153,6 +161,7 @@ t.test('who may not act is told so, and what he asked for is not done', async (t
     'switchback?lan=A',
     'drain?lan=A',
     'undrain?lan=A',
+    'heal?lan=A',
   ]) {
     const refused = await ask(path, `/v1/${act}`, 'POST');
     t.match(refused, [403, 'application/json', { error: /^only the daemon's owner/ }], act);
@@ -160,6 +169,29 @@ t.test('who may not act is told so, and what he asked for is not done', async (t
   }
   t.equal(done, 1);
   t.match(await ask(`${path}.admin`, '/v1/status'), [200], 'the owner may look there as well');
+});
+
+t.test('a LAN is cut as ordered, and not where traffic could not move', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  const target = makeTarget();
+  control.attach(target);
+  const cut = (query: Record<string, string>) => askToAct<CutAnswer>(path, '/v1/cut', query);
+  const order = { lan: 'A', direction: 'out', for: '1.5s' };
+  const stranded = /says: not now: web2 is up on no other LAN: its traffic could not move$/;
+  await t.rejects(cut(order), { code: 'EDAEMON', exitStatus: 1, message: stranded });
+  t.same(target.orders, ['out for 1.5 s']);
+  await t.rejects(cut({ ...order, direction: 'up' }), {
+    exitStatus: 2,
+    message: /in, out or both$/,
+  });
+  await t.rejects(cut({ ...order, for: '2' }), {
+    exitStatus: 2,
+    message: /no duration, such as 2s$/,
+  });
+  const healed = await askToAct<CutAnswer>(path, '/v1/heal', { lan: 'A' });
+  t.match(healed, { schema: 'faild.cut/1', lan: 'A', atUs: 78 });
 });
 
 t.test('the kernel keeps strangers out', async (t) => {

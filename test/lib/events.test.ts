@@ -179,6 +179,16 @@ const sentences: [Partial<NativeEvent>, level: string, sentence: string][] = [
     'switchback: LAN A: its traffic is on its own LAN again',
   ],
   [
+    { kind: 'lan-muted', lan: 0, count: 2, silenceUs: 1_500_000, reason: 'operator' },
+    'warn',
+    'muted on command: LAN A: its heartbeats are not sent, for 1.5 s at most',
+  ],
+  [
+    { kind: 'lan-unmuted', lan: 0, count: 2, silenceUs: 40_000, reason: 'operator' },
+    'info',
+    'heartbeats count again on LAN A, after 40 ms',
+  ],
+  [
     { kind: 'isolated', count: 4 },
     'error',
     "isolated: every LAN is silent (4 paths): the fault is probably this host's own; " +

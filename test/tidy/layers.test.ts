@@ -54,7 +54,9 @@ const libLayers = [
   ['history', 'status'],
   ['advice', 'bench-report', 'metrics', 'metrics-server', 'policy', 'status-text', 'views'],
   ['moves'],
+  ['cuts'],
   [
+    'bench-cut-report',
     'bench-text',
     'explain',
     'faild',
@@ -65,8 +67,8 @@ const libLayers = [
     'round-trips',
     'view-text',
   ],
-  ['bench-html', 'control-client', 'control-routes', 'explain-text'],
-  ['bench', 'check', 'control', 'doctor'],
+  ['bench-cut-text', 'control-client', 'control-routes', 'explain-text'],
+  ['bench', 'bench-cut', 'bench-html', 'check', 'control', 'doctor'],
   ['bench-run', 'completion', 'daemon', 'verbs'],
   ['cli', 'index'],
 ];
