@@ -135,7 +135,7 @@ export const frrContenders: Contender[] = [
     setting: '10 ms x 3 (the lowest there is), SCHED_FIFO',
     values: { bfd: kLowest },
     realtime: true,
-    timing: { intervalMs: 10, holdMs: 150, settleMs: 1300, cuts: 5, quickCuts: 2 },
+    timing: { intervalMs: 10, holdMs: 150, settleMs: 1300, cuts: 5 },
   }),
   frr({
     name: 'frr-bgp-10ms',
