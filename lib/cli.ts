@@ -11,6 +11,7 @@ import type { BenchFlags } from './bench-run.js';
 import { addCompletion } from './completion.js';
 import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
+import { addReport } from './report-run.js';
 import { type Setting, settings } from './settings.js';
 import { addVerbs } from './verbs.js';
 import { version } from './version.js';
@@ -69,6 +70,7 @@ function makeProgram(): Command {
     .action((peer: string | undefined, _options, command: Command) =>
       showBench(peer, command.optsWithGlobals()),
     );
+  addReport((name, description) => addCommand(program, name, description), glance);
   addCompletion(program, (name, description) => addCommand(program, name, description), glance);
   return program;
 }

@@ -43,6 +43,13 @@ export async function fetchAnswer<T extends object>(
   return (await askFor(socket, 'GET', withQuery(path, query), 3)) as T;
 }
 
+/** A GET path that answers with text: `/metrics`. */
+export async function fetchText(socket: string, path: string): Promise<string> {
+  const response = await ask(socket, 'GET', path);
+  if (response.statusCode !== 200) await readAnswer(socket, response, 3);
+  return await bodyOf(response);
+}
+
 /** Throws all faults of the file at once, or why the daemon would not. */
 export function askReload(socket: string): Promise<ReloadAnswer> {
   return askToAct<ReloadAnswer>(socket, '/v1/reload');
@@ -83,14 +90,19 @@ async function readAnswer(
   response: IncomingMessage,
   exitStatus: number,
 ): Promise<object> {
-  let body = '';
-  for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
+  const body = await bodyOf(response);
   const answer = JSON.parse(body) as Answer;
   if (response.statusCode === 200) return answer;
   if (answer.faults !== undefined) throw new ConfigFaults(answer.faults);
   const line = `the daemon on ${socket} says: ${answer.error ?? body}`;
   const askersFault = response.statusCode === 400 || response.statusCode === 404;
   throw new FaildError('EDAEMON', line, { exitStatus: askersFault ? 2 : exitStatus });
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
+  return body;
 }
 
 /** With `since`, first those that are kept of that time. Ends with the daemon, or the signal. */

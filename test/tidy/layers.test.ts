@@ -17,6 +17,7 @@ const libLayers = [
     'near-miss',
     'plot-scale',
     'plot-svg',
+    'report-redact',
     'summary',
     'text-table',
     'units',
@@ -69,7 +70,8 @@ const libLayers = [
   ],
   ['bench-cut-text', 'control-client', 'control-routes', 'explain-text'],
   ['bench', 'bench-cut', 'bench-html', 'check', 'control', 'doctor'],
-  ['bench-run', 'completion', 'daemon', 'verbs'],
+  ['bench-run', 'completion', 'daemon', 'report', 'verbs'],
+  ['report-run'],
   ['cli', 'index'],
 ];
 
