@@ -13,6 +13,7 @@ import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js'
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
 import { addReport } from './report-run.js';
 import { type Setting, settings } from './settings.js';
+import { addTop } from './top-run.js';
 import { addVerbs } from './verbs.js';
 import { version } from './version.js';
 
@@ -70,6 +71,7 @@ function makeProgram(): Command {
     .action((peer: string | undefined, _options, command: Command) =>
       showBench(peer, command.optsWithGlobals()),
     );
+  addTop((name, description) => addCommand(program, name, description), glance);
   addReport((name, description) => addCommand(program, name, description), glance);
   addCompletion(program, (name, description) => addCommand(program, name, description), glance);
   return program;

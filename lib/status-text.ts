@@ -49,7 +49,7 @@ function headline({ host, settings, transport, version, cluster }: Status): stri
   );
 }
 
-function lanRow(lan: StatusLan): Row {
+export function lanRow(lan: StatusLan): Row {
   const { up, down, other } = lan.paths;
   const waiting = other > 0 ? `, ${other} not judged` : '';
   return [

@@ -66,12 +66,13 @@ const libLayers = [
     'move-text',
     'reload',
     'round-trips',
+    'top',
     'view-text',
   ],
   ['bench-cut-text', 'control-client', 'control-routes', 'explain-text'],
   ['bench', 'bench-cut', 'bench-html', 'check', 'control', 'doctor'],
   ['bench-run', 'completion', 'daemon', 'report', 'verbs'],
-  ['report-run'],
+  ['report-run', 'top-run'],
   ['cli', 'index'],
 ];
 
