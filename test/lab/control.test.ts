@@ -2,13 +2,15 @@
 // says beforehand what happens when a LAN dies, and afterwards what the kernel does.
 import './in-arena.js';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { EventsAnswer } from '../../lib/control-routes.js';
 import type { Told } from '../../lib/explain-text.js';
+import { kArenaDirectory } from './arena.js';
 import { faild, kCli, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { eachLine, Records, type Timed } from './records.js';
-import { nowUs, type Outcome } from './shell.js';
+import { nowUs, type Outcome, outcome } from './shell.js';
 
 async function ask<T>(lab: Lab, ...argv: string[]): Promise<{ exit: number; answer: T }> {
   const host = lab.topology.host(1);
@@ -87,6 +89,17 @@ async function whileLanAIsDead(t: Test, lab: Lab): Promise<void> {
   t.match(await show(lab, 'peers'), { status: 0, stdout: /^host2 {2}partly {2}1 of 2 paths up/m });
 }
 
+/** What a bug report would show of this outage. */
+async function reports(t: Test, lab: Lab): Promise<void> {
+  const host = lab.topology.host(1);
+  const file = join(kArenaDirectory, 'report.tar.gz');
+  t.match(await faild(host, 'report', '--output', file, ...place(host)), { status: 0 });
+  const { stdout: names } = await outcome(['tar', '-tzf', file]);
+  t.match(names, /^report\/explain\/\w{16}\.json$/m, 'why host2 is reached by B');
+  const { stdout: routes } = await outcome(['tar', '-xzOf', file, 'report/kernel/routes4.txt']);
+  t.match(routes, /\b10\.1\.0\.2 .*table 931100 /, 'and the route that carries its traffic');
+}
+
 t.test('an outage, as the commands tell it', async (t) => {
   const daemon = { interval: 0.1, restoreAfter: 3, more: ['--metrics-per-peer'] };
   const lab = await Lab.open(t, { daemon });
@@ -117,4 +130,5 @@ t.test('an outage, as the commands tell it', async (t) => {
   t.match(metrics, /^faild_detection_seconds_count [1-9]/m);
   t.match(metrics, /^faild_paths\{lan="A",state="down"\} 1$/m);
   t.match(metrics, /^faild_path_moved\{peer="host2",peer_id="\w+",lan="A"\} 1$/m);
+  await reports(t, lab);
 });
