@@ -24,6 +24,8 @@ export const eventKinds = [
   'route-repaired',
   'adopted',
   'table-full',
+  'lan-muted',
+  'lan-unmuted',
   'lost',
 ] as const;
 
