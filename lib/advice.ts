@@ -1,7 +1,8 @@
 // Warnings about configurations that are right and still dangerous, each with its reason. Pure:
 // machine.ts and the status say how things are. Used by check.ts, reload.ts, daemon.ts and
 // findings.ts.
-import type { Config } from './config.js';
+import { type Config, timingOf } from './config.js';
+import type { NativeTiming } from './native.js';
 import type { StatusPeer } from './status.js';
 import { showDuration } from './units.js';
 
@@ -51,15 +52,18 @@ export function adviseOn(config: Config, around: Surroundings): Advice[] {
 
 /**
  * A peer may be late by all but one of the packets that may be missed; a timer that is later makes
- * a healthy host look dead.
+ * a healthy host look dead. Of the LANs counts the one with the least to spare.
  */
 function shorterThanTimers(config: Config, { timerLatenessUs }: Surroundings): Parts | null {
-  const { intervalUs, failAfter } = config;
-  const spareUs = Math.max(failAfter - 1, 0.5) * intervalUs;
-  if (timerLatenessUs === undefined || timerLatenessUs <= spareUs) return null;
+  const spare = ({ intervalUs, failAfter }: NativeTiming) =>
+    Math.max(failAfter - 1, 0.5) * intervalUs;
+  const [tightest] = timings(config).sort((a, b) => spare(a) - spare(b));
+  if (timerLatenessUs === undefined || tightest === undefined) return null;
+  if (timerLatenessUs <= spare(tightest)) return null;
+  const { intervalUs, failAfter, where } = tightest;
   return {
     found:
-      `a path is invalidated after ${showDuration(failAfter * intervalUs)} (interval ` +
+      `a path${where} is invalidated after ${showDuration(failAfter * intervalUs)} (interval ` +
       `${showDuration(intervalUs)}, fail-after ${failAfter}), but timers of this machine have ` +
       `just been ${showDuration(timerLatenessUs)} late at ordinary priority`,
     why: 'such a pause looks like a dead host to its peers',
@@ -94,15 +98,38 @@ function realtimeRefused(config: Config, { realtimeLimit }: Surroundings): Parts
 function shorterThanPeers(config: Config, { peers = [] }: Surroundings): Parts | null {
   if (!config.requestor) return null;
   const slower = peers.flatMap(({ name, requestor, paths }) => {
-    const theirs = Math.max(...paths.map(({ intervalUs }) => intervalUs));
-    return requestor && theirs > config.intervalUs ? [`${name} ${showDuration(theirs)}`] : [];
+    const [slowest] = paths
+      .filter(({ lan, intervalUs }) => requestor && intervalUs > timingOf(config, lan).intervalUs)
+      .sort((a, b) => b.intervalUs - a.intervalUs);
+    return slowest === undefined ? [] : [{ name, ...slowest }];
   });
-  if (slower.length === 0) return null;
-  const listed = slower.slice(0, maxListed).join(', ');
+  const [first] = slower;
+  if (first === undefined) return null;
+  const listed = slower
+    .slice(0, maxListed)
+    .map(({ name, intervalUs }) => `${name} ${showDuration(intervalUs)}`)
+    .join(', ');
   const more = slower.length > maxListed ? ` and ${slower.length - maxListed} more` : '';
+  const { intervalUs } = timingOf(config, first.lan);
+  const where = hasOwn(config, first.lan) ? ` on LAN ${first.lan}` : '';
   return {
-    found: `interval ${showDuration(config.intervalUs)} is below that of peers (${listed}${more})`,
+    found:
+      `interval ${showDuration(intervalUs)}${where} is below that of peers ` + `(${listed}${more})`,
     why: 'their deaths are noticed at their pace, not at ours',
     remedy: 'give every host the same interval',
   };
+}
+
+/** The host's timing, unless every named LAN has its own, and those of such LANs. */
+function timings(config: Config): (NativeTiming & { where: string })[] {
+  const own = config.lans.filter(({ name }) => hasOwn(config, name));
+  const { intervalUs, failAfter, restoreAfter } = config;
+  const hosts = { intervalUs, failAfter, restoreAfter, where: '' };
+  const all = own.map(({ name }) => ({ ...timingOf(config, name), where: ` on LAN ${name}` }));
+  return own.length > 0 && own.length === config.lans.length ? all : [hosts, ...all];
+}
+
+function hasOwn(config: Config, lan: string): boolean {
+  const choice = config.lans.find(({ name }) => name === lan);
+  return choice?.interval !== undefined || choice?.failAfter !== undefined;
 }

@@ -161,8 +161,9 @@ class FileReader {
       const expected = Object.hasOwn(kind.fields, field) ? kind.fields[field] : undefined;
       const name = `${key}.${field}`;
       if (expected === undefined) this.#unknownKey(field, where, known);
-      else if ('each' in expected) found[field] = this.#list(name, expected, value, where);
-      else found[field] = this.#scalar(name, expected, value, where);
+      else if ('each' in expected)
+        found[optionOf(field)] = this.#list(name, expected, value, where);
+      else found[optionOf(field)] = this.#scalar(name, expected, value, where);
     }
     const places = kind.either.filter((field) => Object.hasOwn(found, field));
     if (!Object.hasOwn(found, kind.required)) this.#say(at, `${key}: ${kind.required}: is missing`);
@@ -279,6 +280,11 @@ class FileReader {
 const wholeTree: readonly YAMLError['code'][] = ['DUPLICATE_KEY', 'MULTIPLE_DOCS'];
 
 const knownKeys = settings.flatMap((setting) => fileKey(setting) ?? []);
+
+/** `fail-after` as an option is called. */
+function optionOf(field: string): string {
+  return field.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
 
 function startOf(node: Node): number | undefined {
   return node.range?.[0];

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 
 import { ConfigFaults, type Fault } from './errors.js';
 import { type Hook, maxHooks } from './hook-kind.js';
+import type { NativeTiming } from './native.js';
 import { nearest } from './near-miss.js';
 import {
   type LanChoice,
@@ -77,6 +78,7 @@ export interface DaemonOptions extends FaildOptions {
 /** A checked configuration: every value is in its range. */
 export interface Config {
   requestor: boolean;
+  /** The host's own timing; a LAN's own wins over it (`timingOf`). */
   intervalUs: number;
   failAfter: number;
   restoreAfter: number;
@@ -172,6 +174,19 @@ export function toConfig(value: SettingValues): DaemonConfig {
 export function secondsToUs(seconds: number): number {
   return Math.round(seconds * 1e6);
 }
+
+/** A LAN's own interval, fail-after and restore-after, and the host's where it has none. */
+export function timingOf(config: TimingConfig, lan: string): NativeTiming {
+  const own = config.lans.find(({ name }) => name === lan);
+  return {
+    intervalUs: own?.interval === undefined ? config.intervalUs : secondsToUs(own.interval),
+    failAfter: own?.failAfter ?? config.failAfter,
+    restoreAfter: own?.restoreAfter ?? config.restoreAfter,
+  };
+}
+
+/** What the timing of LANs is made of. */
+export type TimingConfig = NativeTiming & Pick<Config, 'lans'>;
 
 /** The value, whatever it is, as a fault's line shows it. */
 export function quote(value: unknown): string {

@@ -40,7 +40,7 @@ function paragraph({ lan, path, takes, because }: ExplainedPath, told: Told): st
   return [
     `LAN ${lan.name} (${lan.interface})  ${addresses.join(' ') || 'no address known'}${aside}`,
     `  verdict  ${path.state} for ${showDuration(path.ageS * 1e6)}: ${verdictOf(path)}`,
-    `  evidence ${evidenceOf(path)}`,
+    `  evidence ${evidenceOf(path, lan)}`,
     `  choice   traffic takes LAN ${takes}: ${choices[because]}`,
     ...looks.flatMap(kernelLines),
   ];
@@ -55,14 +55,14 @@ function verdictOf(path: StatusPath): string {
     : because({ ...path, lastHeardUs: lastHeardUs ?? 0 });
 }
 
-function evidenceOf(path: StatusPath): string {
+function evidenceOf(path: StatusPath, { failAfter }: ExplainedPath['lan']): string {
   const heard =
     path.lastHeardUs === null
       ? 'never heard'
       : `heard ${showDuration(path.lastHeardUs)} ago, due every ${showDuration(path.intervalUs)}`;
   return [
     heard,
-    `${path.missed} missed`,
+    `${path.missed} missed (down after ${failAfter})`,
     path.state === 'up' ? '' : `${path.good} of ${path.goodNeeded} good`,
     path.roundTripUs === null ? '' : `rtt ${showDuration(path.roundTripUs)}`,
     path.loss === 0 ? '' : `loss ${(path.loss * 100).toFixed(1)} %`,

@@ -38,7 +38,10 @@ export type Choice =
   | 'not-judged';
 
 export interface ExplainedPath {
-  lan: Pick<StatusLan, 'name' | 'interface' | 'state' | 'carrier' | 'moved' | 'drained'>;
+  lan: Pick<
+    StatusLan,
+    'name' | 'interface' | 'state' | 'carrier' | 'moved' | 'drained' | 'failAfter'
+  >;
   /** Verdict and evidence. */
   path: StatusPath;
   /** The LAN that traffic for these addresses takes. */
@@ -81,10 +84,10 @@ export function explain(status: Status, network: ExplainFacts, wanted: string): 
 function explainPath(status: Status, peer: StatusPeer, path: StatusPath): ExplainedPath[] {
   const found = status.lans.find(({ name }) => name === path.lan);
   if (found === undefined) return [];
-  const { name, interface: device, state, carrier, moved, drained } = found;
+  const { name, interface: device, state, carrier, moved, drained, failAfter } = found;
   return [
     {
-      lan: { name, interface: device, state, carrier, moved, drained },
+      lan: { name, interface: device, state, carrier, moved, drained, failAfter },
       path,
       takes: path.via ?? path.lan,
       because: choiceOf(path, found, status.plan, peer),

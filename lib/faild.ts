@@ -8,7 +8,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 
 import { type ClockReading, wallMs } from './clock.js';
 import { Commands } from './commands.js';
-import { type Config, type FaildOptions, parseConfig } from './config.js';
+import { type Config, type FaildOptions, parseConfig, timingOf } from './config.js';
 import { answerCut, type CutAnswer, type CutOrder, checkCut } from './cuts.js';
 import { readDrained, writeDrained } from './drained.js';
 import { codeOf, FaildError, messageOf } from './errors.js';
@@ -33,6 +33,7 @@ import {
   type NativePlan,
   type NativeRuntimeConfig,
   type NativeSnapshot,
+  type NativeTiming,
   native,
 } from './native.js';
 import { Peers } from './peers.js';
@@ -114,7 +115,8 @@ export class Faild implements AsyncDisposable {
     const identity = takeIdentity(config.stateDir);
     const left = readDrained(config.stateDir);
     const drained = left.map((name) => indexOf(lans, name)).filter((index) => index >= 0);
-    const plan = { ...makePlan(policy, { config, lans, peers: [] }), drained };
+    const made = makePlan(policy, { config, lans, peers: [] });
+    const plan = { ...made, drained, timing: timingsOf(config, lans) };
     this.warnings = [...warnings, ...drained.map((index) => stillDrained(lans[index]))];
     this.lans = lans;
     this.#peers = new Peers(lans);
@@ -239,14 +241,15 @@ export class Faild implements AsyncDisposable {
   }
 
   /**
-   * The same with another configuration, of which only what the plan is made of may differ: the
-   * rest was built into the engine at its start. For the daemon.
+   * The same with another configuration, of which only what the plan is made of and the timing may
+   * differ: the rest was built into the engine at its start. For the daemon. Peers hear of another
+   * interval before it can hurt (docs/wire.md), so that this is no fault to anybody.
    */
   async reconfigure(config: Config): Promise<void> {
     await this.#changePlan(async ({ plan: { drained } }) => {
       const { peers } = await this.status();
       const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
-      return { config, plan: { ...plan, drained } };
+      return { config, plan: { ...plan, drained, timing: timingsOf(config, this.lans) } };
     });
   }
 
@@ -409,6 +412,10 @@ function readClock(): ClockReading {
   return { wallMs: wallMs(), monotonicUs: native.monotonicUs() };
 }
 
+function timingsOf(config: Config, lans: readonly NativeLan[]): NativeTiming[] {
+  return lans.map(({ name }) => timingOf(config, name));
+}
+
 function engineConfig(
   config: Config,
   { host, incarnation }: Identity,
@@ -421,9 +428,6 @@ function engineConfig(
     name: config.hostName,
     cluster: config.cluster,
     requestor: config.requestor,
-    intervalUs: config.intervalUs,
-    failAfter: config.failAfter,
-    restoreAfter: config.restoreAfter,
     maxPeers: config.maxPeers,
     // Nobody else's knowledge: by it peers are found by the ids that they choose themselves.
     seed: randomBytes(6).readUIntBE(0, 6),

@@ -53,9 +53,19 @@ export interface MapInFile {
 }
 
 /** One LAN that the operator named: `A=eth1`, or by its subnet, `A=10.1.0.0/24`. */
-export type LanChoice =
-  | { name: string; interface: string; subnet?: undefined }
-  | { name: string; subnet: string; interface?: undefined };
+export type LanChoice = LanTiming &
+  (
+    | { name: string; interface: string; subnet?: undefined }
+    | { name: string; subnet: string; interface?: undefined }
+  );
+
+/** What wins over the host's own on this LAN. */
+export interface LanTiming {
+  /** Seconds between inquiries. */
+  interval?: number | undefined;
+  failAfter?: number | undefined;
+  restoreAfter?: number | undefined;
+}
 
 export function whole(low: number, high: number): Kind {
   const within = numberWithin(low, high);
@@ -147,8 +157,7 @@ export function size(low: number, high: number, example: number): Kind {
 
 /** The same, or `off`, which is null here and on the library's side. */
 export function orOff(kind: Kind): Kind {
-  const { inFile } = kind;
-  if (!('read' in inFile)) throw new Error('only a scalar can be off');
+  const inFile = scalarOf(kind);
   const accepts = `${inFile.accepts}, or off`;
   const readOff =
     (read: (value: unknown) => unknown) =>
@@ -218,6 +227,15 @@ export const endpoint: Kind = (() => {
   return { accepts, read, show: String, inFile: { accepts, read, schema } };
 })();
 
+/** Of the host, and of a LAN that has its own. */
+export const timing = {
+  interval: plainSeconds(0.00005, 3600, 0.01),
+  failAfter: whole(1, 1000),
+  restoreAfter: whole(1, 100000),
+};
+type TimingKey = keyof typeof timing;
+const timingKeys = Object.keys(timing) as TimingKey[];
+
 // An interface name is at most 15 bytes, without '/' or blanks (dev_valid_name in the kernel).
 const interfaceName = text(/^[^\s/=]{1,15}$/, 'the name of an interface, such as eth1');
 const lanName = text(/^[\w.:/-]{1,32}$/, '1 to 32 letters, digits or . _ : / -');
@@ -234,7 +252,10 @@ const subnet: ScalarInFile = {
   schema: { type: 'string', pattern: '^[0-9a-fA-F.:]+/[0-9]{1,3}$' },
 };
 
-/** `A=eth1` or `A=10.1.0.0/24` on a command line; the same as fields for a library and in the file. */
+/**
+ * `A=eth1` or `A=10.1.0.0/24` on a command line; the same as fields for a library and in the file,
+ * which may say the LAN's own timing beside it.
+ */
 export function lan(): Kind {
   return {
     accepts:
@@ -242,14 +263,19 @@ export function lan(): Kind {
       'digits or . _ : / -)',
     read: readLan,
     show: (value) => {
-      const { name, interface: device, subnet: prefix } = value as LanChoice;
-      return `${name}=${device ?? prefix}`;
+      const choice = value as LanChoice;
+      const own = timingKeys.flatMap((key) =>
+        choice[key] === undefined ? [] : [`${kebab(key)} ${timing[key].show(choice[key])}`],
+      );
+      const place = `${choice.name}=${choice.interface ?? choice.subnet}`;
+      return own.length === 0 ? place : `${place} (${own.join(', ')})`;
     },
     inFile: {
       fields: {
-        name: lanName.inFile as ScalarInFile,
-        interface: interfaceName.inFile as ScalarInFile,
+        name: scalarOf(lanName),
+        interface: scalarOf(interfaceName),
         subnet,
+        ...Object.fromEntries(timingKeys.map((key) => [kebab(key), scalarOf(timing[key])])),
       },
       required: 'name',
       either: ['interface', 'subnet'],
@@ -259,20 +285,36 @@ export function lan(): Kind {
 }
 
 function readLan(value: unknown): LanChoice | undefined {
-  const { name, device, prefix } = typeof value === 'string' ? splitLan(value) : lanFields(value);
+  const parts = typeof value === 'string' ? splitLan(value) : lanFields(value);
+  const { name, device, prefix } = parts;
+  const own = readTiming(parts.timing ?? {});
+  if (own === undefined) return undefined;
   if (lanName.read(name) === undefined) return undefined;
   if ((device === undefined) === (prefix === undefined)) return undefined;
   if (device === undefined && subnet.read(prefix) === undefined) return undefined;
   if (prefix === undefined && interfaceName.read(device) === undefined) return undefined;
-  return (
-    device === undefined ? { name, subnet: prefix } : { name, interface: device }
-  ) as LanChoice;
+  const place = device === undefined ? { name, subnet: prefix } : { name, interface: device };
+  return { ...place, ...own } as LanChoice;
+}
+
+/** Undefined: something is not accepted, or is no part of a timing. */
+function readTiming(given: Record<string, unknown>): LanTiming | undefined {
+  const own: Partial<Record<TimingKey, unknown>> = {};
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const read = Object.hasOwn(timing, key) ? timing[key as TimingKey].read(value) : undefined;
+    if (read === undefined) return undefined;
+    own[key as TimingKey] = read;
+  }
+  return own as LanTiming;
 }
 
 interface LanParts {
   name?: unknown;
   device?: unknown;
   prefix?: unknown;
+  /** By the options' names. */
+  timing?: Record<string, unknown>;
 }
 
 function splitLan(flag: string): LanParts {
@@ -283,8 +325,18 @@ function splitLan(flag: string): LanParts {
 
 function lanFields(value: unknown): LanParts {
   if (typeof value !== 'object' || value === null) return {};
-  const { name, interface: device, subnet: prefix } = value as Record<string, unknown>;
-  return { name, device, prefix };
+  const { name, interface: device, subnet: prefix, ...timing } = value as Record<string, unknown>;
+  return { name, device, prefix, timing };
+}
+
+/** `failAfter` in the file's words. */
+function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function scalarOf({ inFile }: Kind): ScalarInFile {
+  if (!('read' in inFile)) throw new Error('only a scalar can be a field');
+  return inFile;
 }
 
 function isSubnet(prefix: string): boolean {

@@ -28,6 +28,16 @@ export interface NativeLan {
   carrier: boolean;
 }
 
+/** How often a LAN is asked, and how its paths are judged. */
+export interface NativeTiming {
+  /** Whole microseconds, 50 to 3600 s: between our inquiries. */
+  intervalUs: number;
+  /** 1 to 1000: missed packets before a path is down. */
+  failAfter: number;
+  /** 1 to 100000: good packets in a row before it is up again. */
+  restoreAfter: number;
+}
+
 /** What policy decides beforehand; the engine executes it alone. */
 export interface NativePlan {
   /** LAN indexes, each once: alternates are tried in this order. */
@@ -59,6 +69,11 @@ export interface NativePlan {
    * told to leave them.
    */
   drained: number[];
+  /**
+   * By LAN. A change takes hold at once, but a longer interval is kept only when at least ten
+   * inquiries at the old one have announced it.
+   */
+  timing: NativeTiming[];
 }
 
 export interface NativeEngineConfig {
@@ -68,9 +83,6 @@ export interface NativeEngineConfig {
   name: string;
   cluster: string;
   requestor: boolean;
-  intervalUs: number;
-  failAfter: number;
-  restoreAfter: number;
   maxPeers: number;
   seed: number;
   lans: NativeLan[];
@@ -156,7 +168,9 @@ export interface NativePeerRow {
   name: string;
   requestor: boolean;
 }
-export interface NativeLanRow {
+export interface NativeLanRow extends NativeTiming {
+  /** Between our inquiries now; shorter than `intervalUs` while a longer one is announced. */
+  paceUs: number;
   index: number;
   name: string;
   interface: string;

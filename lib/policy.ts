@@ -9,9 +9,9 @@ import type { StatusPeer } from './status.js';
 
 /**
  * What the engine executes alone; lib/native.ts says what each field means. What the operator
- * drains is his own matter, and added by faild.ts.
+ * drains is his own matter, and the timing that of the configuration: faild.ts adds both.
  */
-export type Plan = Omit<NativePlan, 'drained'>;
+export type Plan = Omit<NativePlan, 'drained' | 'timing'>;
 
 export interface PolicyInput {
   config: Readonly<Config>;

@@ -2,8 +2,8 @@
 // applied in place and name what needs a restart. A file with faults changes nothing. Owned by
 // daemon.ts.
 //
-// In place means: by another plan for the engine. Everything else was built into its sockets and
-// tables at the start.
+// In place means: by another plan for the engine, of which the LANs' timing is a part. Everything
+// else was built into its sockets and tables at the start.
 import { adviseOn, type Surroundings } from './advice.js';
 import {
   type DaemonConfig,
@@ -88,11 +88,14 @@ export function differences(before: SettingValues, after: SettingValues): Change
   });
 }
 
-/** The same LANs in another order are another preference, which is part of the plan. */
+/**
+ * The same LANs in another order are another preference, which is part of the plan, as is their
+ * timing.
+ */
 function isLive({ key, live = false }: Setting, before: SettingValues, after: SettingValues) {
   if (key !== 'lan') return live;
   const [one, other] = [before, after].map(({ lan = [] }) =>
-    (lan as LanChoice[]).map((choice) => JSON.stringify(choice)).sort(),
+    (lan as LanChoice[]).map((it) => `${it.name}=${it.interface ?? it.subnet}`).sort(),
   );
   return String(one) === String(other);
 }

@@ -14,9 +14,9 @@ import {
   orOff,
   path,
   percentage,
-  plainSeconds,
   size,
   text,
+  timing,
   toggle,
   whole,
 } from './kinds.js';
@@ -73,8 +73,9 @@ export const settings: readonly Setting[] = [
     long: '--interval',
     argument: '<seconds>',
     help: 'time between inquiries',
-    kind: plainSeconds(0.00005, 3600, 0.01),
+    kind: timing.interval,
     fallback: 0.1,
+    live: true,
   },
   {
     key: 'failAfter',
@@ -82,8 +83,9 @@ export const settings: readonly Setting[] = [
     long: '--fail-after',
     argument: '<packets>',
     help: 'missed packets before a path is invalidated',
-    kind: whole(1, 1000),
+    kind: timing.failAfter,
     fallback: 3,
+    live: true,
   },
   {
     key: 'restoreAfter',
@@ -91,8 +93,9 @@ export const settings: readonly Setting[] = [
     long: '--restore-after',
     argument: '<packets>',
     help: 'good packets in a row before a path is trusted again',
-    kind: whole(1, 100000),
+    kind: timing.restoreAfter,
     fallback: 10,
+    live: true,
   },
   {
     key: 'port',

@@ -1,6 +1,6 @@
 // `faild status` for people: what is wrong first, then one line a LAN and one a path, aligned.
 // Pure; used by cli.ts, and by daemon.ts for the one line of `systemctl status`.
-import type { Status, StatusLan, StatusPath, StatusPeer } from './status.js';
+import type { Status, StatusLan, StatusPath, StatusPeer, StatusSettings } from './status.js';
 import { align, type Row } from './text-table.js';
 import { showDuration } from './units.js';
 
@@ -9,7 +9,7 @@ export function renderStatus(status: Status): string {
     ...engineLine(status),
     headline(status),
     '',
-    ...align(status.lans.map(lanRow)),
+    ...align(status.lans.map((lan) => lanRow(lan, status.settings))),
     '',
     ...(status.peers.length === 0 ? [noPeers(status)] : align(status.peers.flatMap(peerRows))),
     ...notes(status),
@@ -49,7 +49,7 @@ function headline({ host, settings, transport, version, cluster }: Status): stri
   );
 }
 
-export function lanRow(lan: StatusLan): Row {
+export function lanRow(lan: StatusLan, settings: StatusSettings): Row {
   const { up, down, other } = lan.paths;
   const waiting = other > 0 ? `, ${other} not judged` : '';
   return [
@@ -62,10 +62,27 @@ export function lanRow(lan: StatusLan): Row {
       lan.carrier ? '' : 'no carrier',
       lan.moved ? 'all traffic moved' : '',
       lan.drained ? 'drained' : '',
+      ownTiming(lan, settings),
     ]
       .filter(Boolean)
       .join(', '),
   ];
+}
+
+/** Where it is not the host's, or not yet. */
+function ownTiming(lan: StatusLan, settings: StatusSettings): string {
+  const every = showDuration(lan.intervalUs);
+  const changing = lan.paceUs < lan.intervalUs;
+  return [
+    changing ? `still every ${showDuration(lan.paceUs)}, ${every} is announced` : '',
+    !changing && settings.requestor && lan.intervalUs !== settings.intervalUs
+      ? `every ${every}`
+      : '',
+    lan.failAfter === settings.failAfter ? '' : `down after ${lan.failAfter}`,
+    lan.restoreAfter === settings.restoreAfter ? '' : `up after ${lan.restoreAfter}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function shownState(state: StatusLan['state']): string {

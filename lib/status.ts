@@ -15,6 +15,7 @@ import type {
   NativePeerRow,
   NativePlan,
   NativeSnapshot,
+  NativeTiming,
   PathStateName,
 } from './native.js';
 import type { Look } from './snapshots.js';
@@ -64,16 +65,14 @@ export interface StatusEngine {
   heartbeats: number;
 }
 
-export interface StatusSettings {
+/** The host's own; a LAN may have its own timing. */
+export interface StatusSettings extends NativeTiming {
   requestor: boolean;
-  intervalUs: number;
-  failAfter: number;
-  restoreAfter: number;
   port: number;
 }
 
 /** As lib/native.ts says it, with LANs by name. */
-export interface StatusPlan extends Omit<NativePlan, 'preference' | 'drained'> {
+export interface StatusPlan extends Omit<NativePlan, 'preference' | 'drained' | 'timing'> {
   /** The first alternate first. */
   preference: string[];
   /** Kept free of traffic on command, until `undrain`. */
@@ -96,7 +95,9 @@ export interface StatusMemory {
   hint: string | null;
 }
 
-export interface StatusLan extends LanRef {
+export interface StatusLan extends LanRef, NativeTiming {
+  /** Between our inquiries now; shorter than `intervalUs` while a longer one is announced. */
+  paceUs: number;
   state: 'no-peer' | 'up' | 'down';
   since: string;
   ageS: number;
@@ -169,6 +170,7 @@ export interface RunFacts {
 export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Status {
   const { snapshot, alive, heartbeats } = look;
   const { config, identity, plan, engine } = facts;
+  const { timing: _, ...shownPlan } = plan; // told with each LAN
   const names = snapshot.lans.map((row) => row.name);
   const peers = buildPeers(snapshot, names, now);
   return {
@@ -187,7 +189,7 @@ export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Sta
       port: config.port,
     },
     plan: {
-      ...plan,
+      ...shownPlan,
       preference: plan.preference.map((index) => nameOf(index, names)),
       drained: plan.drained.map((index) => nameOf(index, names)),
     },
@@ -233,6 +235,10 @@ function buildLan(
     moved: row.moved,
     drained: drained.includes(row.index),
     addresses: row.addresses,
+    intervalUs: row.intervalUs,
+    paceUs: row.paceUs,
+    failAfter: row.failAfter,
+    restoreAfter: row.restoreAfter,
     paths: { up: row.pathsUp, down: row.pathsDown, other: row.pathsOther },
     sent: row.sent,
     received: row.received,

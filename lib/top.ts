@@ -84,8 +84,8 @@ function ratesOf(status: Status, before: Status | undefined): string {
   return `in ${rate('packetsReceived')}, out ${rate('packetsSent')}; ${totals}`;
 }
 
-function lansOf({ lans }: Status): Line[] {
-  const rows = align(lans.map(lanRow));
+function lansOf({ lans, settings }: Status): Line[] {
+  const rows = align(lans.map((lan) => lanRow(lan, settings)));
   return lans.map(({ state, moved, drained }, at) =>
     line(rows[at] ?? '', state === 'down' ? 'bad' : moved || drained ? 'moved' : 'plain'),
   );

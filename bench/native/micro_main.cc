@@ -134,7 +134,7 @@ std::vector<Frame> round_of(rig::Rig& rig, Random& random) {
 }
 
 void meet(rig::Rig& rig, uint64_t peers) {
-  rig.config.interval = kInterval;
+  rig.config.plan.timing.fill({kInterval, 3, 10});
   rig.quiet = true;
   for (uint64_t id = 2; id < peers + 2; id++) rig.add_peer(id).interval = kInterval;
   rig.begin();

@@ -54,8 +54,7 @@ void VirtualCluster::start_engine(size_t i) {
   config.name.assign("engine-" + std::to_string(i));
   config.cluster = cluster_hash("virtual");
   config.requestor = true;
-  config.interval = order_.interval;
-  config.restore_after = 3;
+  config.plan.timing.fill({order_.interval, 3, 3});
   config.max_peers = order_.hosts;
   config.seed = random_.next();
   for (size_t lan = 0; lan < kLans; lan++) {

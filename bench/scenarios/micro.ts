@@ -108,7 +108,8 @@ async function timeEvents(
   count: number,
 ): Promise<number[]> {
   const latencies: number[] = [];
-  const plan = { ...kPlan, preference: lans.map((_, lan) => lan) };
+  const timing = lans.map(() => ({ intervalUs: 100_000, failAfter: 3, restoreAfter: 3 }));
+  const plan = { ...kPlan, preference: lans.map((_, lan) => lan), timing };
   let answered = () => {};
   const onWake = () => {
     const seenUs = native.monotonicUs();
@@ -148,6 +149,7 @@ const kPlan: NativeRuntimeConfig['plan'] = {
   rtoMinUs: 0,
   source: 'own',
   drained: [],
+  timing: [],
 };
 
 const kConfig: NativeRuntimeConfig = {
@@ -156,9 +158,6 @@ const kConfig: NativeRuntimeConfig = {
   name: 'micro',
   cluster: 'micro',
   requestor: true,
-  intervalUs: 100_000,
-  failAfter: 3,
-  restoreAfter: 3,
   maxPeers: 16,
   seed: 1,
   lans: [],

@@ -52,6 +52,15 @@ void read_lans(const Fields& from, const char* name, size_t least, size_t lan_co
   });
 }
 
+Timing to_timing(const Fields& from) {
+  Timing timing;
+  const Duration interval = from.duration_us("intervalUs", kShortestInterval, kLongestInterval);
+  timing.interval = Duration::us(interval.in_us());  // the wire carries whole microseconds
+  timing.fail_after = static_cast<uint32_t>(from.whole("failAfter", 1, kMostFailAfter));
+  timing.restore_after = static_cast<uint32_t>(from.whole("restoreAfter", 1, kMostRestoreAfter));
+  return timing;
+}
+
 Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
   const Fields from(value, path);
   Plan plan;
@@ -65,6 +74,10 @@ Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count
   plan.round_trip_limit = optional_duration(from, "grayRoundTripUs");
   plan.source = static_cast<SourceAddress>(from.choice("source", kSources));
   plan.rto_min = optional_rto_min(from, "rtoMinUs");
+  size_t lan = 0;
+  from.list("timing", lan_count, lan_count, [&](const Napi::Value& item, const Where& where) {
+    plan.timing[lan++] = to_timing(Fields(item, where.text()));
+  });
   return plan;
 }
 
@@ -101,10 +114,6 @@ EngineConfig to_engine_config(const Fields& from) {
   config.name.assign(from.text("name", kMaxNameBytes));
   config.cluster = cluster_hash(from.text("cluster", 255));
   config.requestor = from.flag("requestor");
-  config.interval = from.duration_us("intervalUs", Duration::us(50), Duration::seconds(3600));
-  config.interval = Duration::us(config.interval.in_us());  // the wire carries whole microseconds
-  config.fail_after = static_cast<uint32_t>(from.whole("failAfter", 1, 1000));
-  config.restore_after = static_cast<uint32_t>(from.whole("restoreAfter", 1, 100000));
   config.max_peers = from.whole("maxPeers", 1, kMaxPeers);
   config.seed = from.whole("seed", 0, (1ULL << 53) - 1);
   from.list("lans", 1, kMaxLans, [&](const Napi::Value& value, const Where& where) {

@@ -68,6 +68,10 @@ Napi::Object from_row(Napi::Env env, const LanRow& row) {
   object.Set("pathsDown", row.paths_down);
   object.Set("pathsOther", row.paths_other);
   object.Set("addresses", from_prefixes(env, row.addresses));
+  object.Set("intervalUs", from_us(env, row.timing.interval));
+  object.Set("paceUs", from_us(env, row.pace));
+  object.Set("failAfter", row.timing.fail_after);
+  object.Set("restoreAfter", row.timing.restore_after);
   object.Set("sent", from_count(env, row.sent));
   object.Set("received", from_count(env, row.received));
   return object;

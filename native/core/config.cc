@@ -24,6 +24,12 @@ bool is_drained(const Plan& plan, LanIndex lan) {
   return std::find(plan.drained.begin(), plan.drained.end(), lan) != plan.drained.end();
 }
 
+bool is_valid(const Timing& timing) {
+  return timing.interval >= kShortestInterval && timing.interval <= kLongestInterval &&
+         timing.fail_after >= 1 && timing.fail_after <= kMostFailAfter &&
+         timing.restore_after >= 1 && timing.restore_after <= kMostRestoreAfter;
+}
+
 uint32_t cluster_hash(std::string_view name) {
   // FNV-1a (Fowler, Noll, Vo): its offset basis and prime for 32 bits. It tells clusters apart; it
   // is no secret.

@@ -2,6 +2,7 @@
 // (Plan).
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +46,19 @@ enum class SourceAddress : uint8_t {
   kAlternate = 1,  // ours on the LAN that is taken, where switches let no other pass
 };
 
+// How often we speak on a LAN, and how its paths are judged.
+struct Timing {
+  Duration interval = Duration::ms(100);  // -t, kShortestInterval .. kLongestInterval
+  uint32_t fail_after = 3;                // -f, 1 .. kMostFailAfter missed packets
+  uint32_t restore_after = 10;            // -s, 1 .. kMostRestoreAfter good packets
+  bool operator==(const Timing&) const = default;
+};
+inline constexpr Duration kShortestInterval = Duration::us(50);
+inline constexpr Duration kLongestInterval = Duration::seconds(3600);
+inline constexpr uint32_t kMostFailAfter = 1000, kMostRestoreAfter = 100000;
+
+[[nodiscard]] bool is_valid(const Timing& timing);
+
 // What policy decides beforehand. The engine executes it alone and never asks back.
 //
 // The optional ones are off unless set. Flap penalty: a path that goes down within `flap_window`
@@ -67,6 +81,8 @@ struct Plan {
   // Kept free of traffic by the operator, each at most once: what can leave these LANs does, and
   // peers that have another way are told that we do not hear them here, so that they leave too.
   BoundedVector<LanIndex, kMaxLans> drained;
+  // By LAN. A change takes hold at once, but for a longer interval (engine_timing.cc).
+  std::array<Timing, kMaxLans> timing{};
 };
 
 [[nodiscard]] bool is_drained(const Plan& plan, LanIndex lan);
@@ -75,11 +91,8 @@ struct EngineConfig {
   HostId host;
   Incarnation incarnation;
   HostName name;
-  uint32_t cluster = 0;         // cluster_hash(name)
-  bool requestor = false;       // -r
-  Duration interval;            // -t, 50 us .. 3600 s
-  uint32_t fail_after = 3;      // -f, 1..1000 missed packets
-  uint32_t restore_after = 10;  // -s, 1..100000 good packets
+  uint32_t cluster = 0;    // cluster_hash(name)
+  bool requestor = false;  // -r
   // udp transport: its port. A rule keeps heartbeats on the main table, for the kernel would route
   // them after a failover like everything else, and its rp_filter drop them.
   std::optional<uint16_t> udp_port;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/random.h"
 #include "core/engine_impl.h"
 
 namespace faild {
@@ -20,15 +19,10 @@ constexpr Duration kNeighboursEvery = Duration::seconds(20);
 
 }  // namespace
 
-DetectorRules rules_of(const EngineConfig& config, const Plan& plan) {
-  return {config.fail_after, config.restore_after, plan.flap_window, plan.loss_limit,
-          plan.round_trip_limit};
-}
-
 Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
     : config_(config),
+      lan_count_(static_cast<uint32_t>(config.lans.size())),
       plan_(config.plan),
-      rules_(rules_of(config, config.plan)),
       peers_(config.max_peers, config.seed, memory),
       paths_(config.max_peers * config.lans.size(), memory),
       lans_(memory),
@@ -37,10 +31,7 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
       store_(route_places(config), memory, config.seed),
       last_run_(now),
       looked_at_(now),
-      next_send_(now),
       next_tick_(now),
-      shortest_(config.interval),
-      longest_(config.interval),
       dirty_(config.max_peers, 0, memory),
       dirty_flags_(config.max_peers, 0, memory),
       neighbours_again_at_(now + kNeighboursEvery) {
@@ -55,23 +46,26 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
     lans_.back().since = now;
     missing_.emplace_back(config.max_peers, memory);
   }
-  // A random phase keeps a cluster that was started by one command from speaking in unison.
-  Random random(config.seed);
-  const auto interval_ns = static_cast<uint64_t>(config.interval.in_ns());
-  next_send_ = now + Duration::ns(static_cast<int64_t>(random.below(interval_ns)));
+  start_turns(now);
   refresh_advert();
 }
 
 // --- deadlines
 
-std::optional<Instant> Engine::Impl::path_deadline(const Path& path) const {
+// When the path, which was heard, has been silent for its detection time.
+Instant Engine::Impl::silent_at(uint32_t slot) const {
+  const Path& path = paths_[slot];
+  const DetectorRules& rules = rules_for(slot);
+  return std::max(*path.heard_at, rules.since) + detection_time(rules, path.interval);
+}
+
+std::optional<Instant> Engine::Impl::path_deadline(uint32_t slot) const {
+  const Path& path = paths_[slot];
   std::optional<Instant> earliest;
   const auto consider = [&](std::optional<Instant> at) {
     if (at && (!earliest || *at < *earliest)) earliest = at;
   };
-  if ((path.hearing || path.good > 0) && path.heard_at) {
-    consider(*path.heard_at + detection_time(rules_, path.interval));
-  }
+  if ((path.hearing || path.good > 0) && path.heard_at) consider(silent_at(slot));
   consider(path.solicit_at);
   consider(path.introduce_at);
   consider(path.return_at);
@@ -81,7 +75,7 @@ std::optional<Instant> Engine::Impl::path_deadline(const Path& path) const {
 
 // Makes sure that the heap wakes us early enough for this path; being too early costs one look.
 void Engine::Impl::arm(uint32_t slot) {
-  const auto deadline = path_deadline(paths_[slot]);
+  const auto deadline = path_deadline(slot);
   if (!deadline) return;
   const auto entry = heap_.find(slot);
   if (!entry || *deadline < *entry) heap_.set(slot, *deadline);
@@ -109,9 +103,9 @@ std::optional<Instant> Engine::Impl::verdict_at() const {
   if (!top || stopped_) return std::nullopt;
   const Path& path = paths_[top->slot];
   if (path.state != PathState::kUp || !path.hearing || !path.heard_at) return std::nullopt;
-  const Instant silent_at = *path.heard_at + detection_time(rules_, path.interval);
-  if (top->at < silent_at) return std::nullopt;
-  return silent_at + shift_;
+  const Instant verdict_at = silent_at(top->slot);
+  if (top->at < verdict_at) return std::nullopt;
+  return verdict_at + shift_;
 }
 
 // The engine was built before its thread and its sockets were ready: the clock of its duties starts
@@ -119,7 +113,10 @@ std::optional<Instant> Engine::Impl::verdict_at() const {
 void Engine::Impl::begin(Instant now) {
   looked_at_ = now;
   next_tick_ = now + shortest_;
-  next_send_ = std::max(next_send_, now);
+  for (Lan& lan : lans_) {
+    if (lan.next_send < now) lan.next_send = next_turn(now, lan.pace);
+  }
+  note_next_send();
 }
 
 // The attention clock has been set back, after what waited in the sockets was read by the old one.
@@ -141,6 +138,7 @@ void Engine::Impl::stand_still(Instant at, Duration stalled) {
     clip(lan.heard_at);
     pull(lan.solicit_gate);
   }
+  for (DetectorRules& rules : rules_) rules.since = std::min(rules.since, at);
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
     Path& path = paths_[slot];
     bool changed = clip(path.heard_at);
@@ -217,7 +215,7 @@ void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
   const Instant look_ahead = at + shortest_;
   while (const auto top = heap_.top()) {
     if (top->at > look_ahead || lan_verdict_now_) break;
-    const auto real = path_deadline(paths_[top->slot]);
+    const auto real = path_deadline(top->slot);
     if (!real) {
       heap_.remove(top->slot);
     } else if (*real <= at) {
@@ -238,8 +236,7 @@ void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
 void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
-  if ((path.hearing || path.good > 0) && path.heard_at &&
-      at >= *path.heard_at + detection_time(rules_, path.interval)) {
+  if ((path.hearing || path.good > 0) && path.heard_at && at >= silent_at(slot)) {
     path_silent(now, slot, effects);
   }
   if (path.solicit_at && at >= *path.solicit_at) send_solicit(now, slot, effects);
@@ -270,7 +267,7 @@ void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
     set_state(now, slot, PathState::kDown, reason, effects, false);
     judge_lan(now, slot, Reason::kLanSilent, effects);
   } else {
-    path.introduce_at = at + detection_time(rules_, config_.interval);
+    path.introduce_at = at + detection_time(rules_for(slot), lans_[lan_of(slot).value].interval);
   }
 }
 
@@ -334,6 +331,7 @@ void Engine::on_deadline(Instant now, Effects& effects) { impl_->on_deadline(now
 Instant Engine::poll_at() const { return impl_->poll_at(); }
 std::optional<Instant> Engine::verdict_at() const { return impl_->verdict_at(); }
 Duration Engine::shortest_interval() const { return impl_->shortest_interval(); }
+Duration Engine::own_pace() const { return impl_->own_pace(); }
 size_t Engine::peer_count() const { return impl_->peers().size(); }
 size_t Engine::lan_count() const { return impl_->lan_count(); }
 const Counters& Engine::counters() const { return impl_->counters(); }

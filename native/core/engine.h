@@ -41,7 +41,7 @@ struct LinkChange {
 
 struct Command {
   enum class Kind : uint8_t {
-    kSetPlan,     // `plan`
+    kSetPlan,     // `plan`, which was checked (EINVAL) and takes hold at once
     kSwitchback,  // let traffic return now (host and lan; host zero: every path of the LAN)
     kFailover,    // move one path, or a LAN (host zero), to its alternate
     kBye,         // say goodbye once (the caller repeats it; three times in all) and stop judging
@@ -100,6 +100,9 @@ class Engine {
   // The shortest interval in play, ours or a peer's: wake-ups may be batched to a small fraction of
   // it.
   [[nodiscard]] Duration shortest_interval() const;
+  // The shortest time between two regular inquiries of ours; an hour or more for a host that only
+  // answers.
+  [[nodiscard]] Duration own_pace() const;
 
   // Reading. Peers are numbered 0 .. peer_count()-1; a number keeps its host unless the table is
   // full and the host long gone.

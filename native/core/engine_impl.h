@@ -8,6 +8,7 @@
 //   engine_routes.cc    where traffic shall go
 //   engine_kernel.cc    the kernel's answers; dumps and adoption; neighbours; commands
 //   engine_mute.cc      heartbeats that do not count for a while
+//   engine_timing.cc    when we speak on each LAN, and how its interval changes
 //   engine_read.cc      rows for readers
 //
 // Invariants:
@@ -64,6 +65,14 @@ struct Lan {
   std::optional<Instant> solicit_gate;         // solicits are spaced
   std::optional<Instant> urgent_at;            // last INQ out of turn
   bool urgent = false;
+  // Our own INQs (engine_timing.cc).
+  Duration interval;                // announced in every packet
+  Duration pace;                    // kept between two of them; never longer than `interval`
+  uint32_t announcements = 0;       // still to be sent at the old pace
+  Instant paced_at;                 // since when the pace is no longer than now
+  bool on_grid = true;              // `next_send` is a whole number of `pace` away from the grid
+  Instant next_send;                // the next regular one
+  Duration shortest, longest;       // intervals in play: ours, and those of paths that are up
   std::optional<Instant> heard_at;  // the last packet of anybody, attention clock
   uint64_t sent = 0, received = 0;
   // A measurement under way (Command::kProbe): who is asked, since when, for which command.
@@ -75,7 +84,7 @@ struct Lan {
   std::optional<Probe> probe;
 };
 
-[[nodiscard]] DetectorRules rules_of(const EngineConfig& config, const Plan& plan);
+[[nodiscard]] DetectorRules make_rules(const Plan& plan, size_t lan);
 
 class Engine::Impl {
  public:
@@ -104,6 +113,7 @@ class Engine::Impl {
   [[nodiscard]] size_t lan_count() const { return lans_.size(); }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] Duration shortest_interval() const { return shortest_; }
+  [[nodiscard]] Duration own_pace() const;
 
  private:
   // --- time (engine.cc)
@@ -112,7 +122,8 @@ class Engine::Impl {
   void notice_stall(Instant now, Effects& effects);
   void stand_still(Instant at, Duration stalled);
   void arm(uint32_t slot);
-  [[nodiscard]] std::optional<Instant> path_deadline(const Path& path) const;
+  [[nodiscard]] Instant silent_at(uint32_t slot) const;
+  [[nodiscard]] std::optional<Instant> path_deadline(uint32_t slot) const;
   void fire_deadlines(Instant now, Effects& effects);
   void fire_path(Instant now, uint32_t slot, Effects& effects);
   void introduce(Instant now, uint32_t slot, Effects& effects);
@@ -141,8 +152,6 @@ class Engine::Impl {
   [[nodiscard]] bool was_proven(uint32_t peer) const;
   void forget_peer(uint32_t peer, Effects& effects);
   void forget_path(uint32_t slot, Effects& effects);
-  void note_pace(const Path& path);
-  void measure_intervals();
   void learn(Instant now, uint32_t peer, Effects& effects);
   [[nodiscard]] std::optional<uint8_t> place_on(const Peer& peer, LanIndex lan) const;
   [[nodiscard]] bool is_elsewhere(const Peer& peer, LanIndex lan) const;
@@ -151,8 +160,8 @@ class Engine::Impl {
   void on_goodbye(Instant now, Instant arrived, uint32_t peer, Effects& effects);
   [[nodiscard]] bool is_another_run(Instant now, const PacketIn& packet, uint32_t peer) const;
   // Between the packets that we may expect of it: its INQs, or its ACKs to ours.
-  [[nodiscard]] Duration interval_of(const Peer& peer) const {
-    return peer.requestor ? peer.interval : config_.interval;
+  [[nodiscard]] Duration interval_of(const Peer& peer, LanIndex lan) const {
+    return peer.requestor ? peer.interval : lans_[lan.value].interval;
   }
 
   // --- verdicts (engine_verdicts.cc)
@@ -173,9 +182,23 @@ class Engine::Impl {
   void judge_lan_up(Instant now, LanIndex lan, Effects& effects);
   void judge_isolation(Instant now, Effects& effects);
 
+  // --- timing (engine_timing.cc)
+  [[nodiscard]] const DetectorRules& rules_for(uint32_t slot) const {
+    return rules_[lan_of(slot).value];
+  }
+  [[nodiscard]] Instant next_turn(Instant now, Duration pace) const;
+  void start_turns(Instant now);
+  void end_turn(Instant now, Lan& lan, bool spoken);
+  void note_next_send();
+  void retime(Instant now, LanIndex lan, const Timing& before, const Timing& timing);
+  void retime_path(Instant at, uint32_t slot, const DetectorRules& old);
+  void change_interval(uint32_t slot, Duration interval);
+  void note_pace(uint32_t slot);
+  void measure_intervals();
+
   // --- probes (engine_probes.cc)
   void send_inquiries(Instant now, Effects& effects);
-  void send_inquiry(Instant now, LanIndex lan, bool urgent, Effects& effects);
+  [[nodiscard]] bool send_inquiry(Instant now, LanIndex lan, bool urgent, Effects& effects);
   void send_ack(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void send_solicit(Instant now, uint32_t slot, Effects& effects);
   void send_goodbyes(Effects& effects);
@@ -228,19 +251,17 @@ class Engine::Impl {
   void drop_neighbours(uint32_t peer, Effects& effects);
   void relocate_some(Instant now, Effects& effects);
   void clean_up(uint32_t id);
-  [[nodiscard]] int set_plan(const Plan& plan);
+  [[nodiscard]] int set_plan(Instant now, const Plan& plan);
   void permit_return(LanIndex lan);
   [[nodiscard]] int move_by_hand(const Command& command);
 
   // --- addressing
   [[nodiscard]] uint32_t slot_of(uint32_t peer, LanIndex lan) const {
-    return static_cast<uint32_t>(peer * lans_.size() + lan.value);
+    return peer * lan_count_ + lan.value;
   }
-  [[nodiscard]] uint32_t peer_of(uint32_t slot) const {
-    return static_cast<uint32_t>(slot / lans_.size());
-  }
+  [[nodiscard]] uint32_t peer_of(uint32_t slot) const { return slot / lan_count_; }
   [[nodiscard]] LanIndex lan_of(uint32_t slot) const {
-    return LanIndex{static_cast<uint8_t>(slot % lans_.size())};
+    return LanIndex{static_cast<uint8_t>(slot % lan_count_)};
   }
   [[nodiscard]] std::span<const Path> paths_of(uint32_t peer) const {
     return {&paths_[peer * lans_.size()], lans_.size()};
@@ -248,8 +269,9 @@ class Engine::Impl {
   [[nodiscard]] const LanAdvert* advert_of(uint32_t slot) const;
 
   EngineConfig config_;
+  uint32_t lan_count_;
   Plan plan_;
-  DetectorRules rules_;
+  std::array<DetectorRules, kMaxLans> rules_{};  // by LAN
   PeerTable peers_;
   std::pmr::vector<Path> paths_;  // peer * lan_count + lan
   std::pmr::vector<Lan> lans_;
@@ -260,8 +282,10 @@ class Engine::Impl {
 
   // Time.
   Duration shift_;  // all stalls together: real clock - attention clock
-  Instant last_run_, looked_at_, next_send_, next_tick_;
-  Duration shortest_, longest_;  // intervals in play
+  Instant last_run_, looked_at_, next_tick_;
+  Instant grid_;       // every regular INQ is a whole number of its pace away from here
+  Instant next_send_;  // the first of the LANs'
+  Duration shortest_;  // of the intervals in play
   std::optional<Instant> room_made_at_;
   Instant looks_paid_until_;
   std::optional<Instant> stall_reported_at_;

@@ -53,7 +53,7 @@ void Engine::Impl::report_outcome(Instant now, const RouteOutcome& outcome, Effe
     event.detect = outcome.removed ? Duration() : lan.detect;
     event.silence = lan.detect;
     event.missed = outcome.removed ? 0 : lan.missed;
-    event.interval = shortest_;
+    event.interval = lan.shortest;
     event.apply = now - lan.verdict_at;
     event.destination = outcome.key.destination;
     for (const LanIndex other : plan_.preference) {
@@ -314,7 +314,7 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
   Event answer = make_event(EventKind::kAnswer, now);
   answer.id = command.id;
   switch (command.kind) {
-    case Command::Kind::kSetPlan: answer.error = set_plan(command.plan); break;
+    case Command::Kind::kSetPlan: answer.error = set_plan(now, command.plan); break;
     case Command::Kind::kSwitchback:
     case Command::Kind::kFailover: answer.error = move_by_hand(command); break;
     case Command::Kind::kProbe:
@@ -338,7 +338,7 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
   finish_step(now, effects);
 }
 
-int Engine::Impl::set_plan(const Plan& plan) {
+int Engine::Impl::set_plan(Instant now, const Plan& plan) {
   std::array<bool, kMaxLans> named{};
   for (const LanIndex lan : plan.preference) {
     if (lan.value >= lans_.size() || named[lan.value]) return EINVAL;
@@ -348,11 +348,17 @@ int Engine::Impl::set_plan(const Plan& plan) {
   for (const LanIndex lan : plan.drained) {
     if (lan.value >= lans_.size()) return EINVAL;
   }
+  for (size_t i = 0; i < lans_.size(); i++) {
+    if (!is_valid(plan.timing[i])) return EINVAL;
+  }
   for (const LanIndex lan : plan_.drained) {
     if (!is_drained(plan, lan)) permit_return(lan);
   }
+  const Plan before = plan_;
   plan_ = plan;
-  rules_ = rules_of(config_, plan);
+  for (size_t i = 0; i < lans_.size(); i++) {
+    retime(now, LanIndex{static_cast<uint8_t>(i)}, before.timing[i], plan.timing[i]);
+  }
   if (synced_) want_standing_rules();
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
     mark_dirty(peer);

@@ -118,8 +118,11 @@ void Engine::Impl::take_claims(Instant now, const PacketIn& packet, uint32_t slo
   path.known = true;
   // Its number in an advert that is not yet taken over says nothing.
   if (peer.advert_version == in_.advert_version) path.remote_lan = in_.arrival_lan;
-  path.interval = interval_of(peer);
-  note_pace(path);
+  const Duration interval = interval_of(peer, packet.lan);
+  // How soon a responder answers is shown by the answer alone (on_acknowledgment).
+  const bool shown = peer.requestor || interval > path.interval;
+  if (path.interval != interval && shown) change_interval(slot, interval);
+  note_pace(slot);
   learn_source(now, packet, slot);
 }
 
@@ -163,7 +166,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
     const uint32_t gap = last ? in_.sequence - *last - 1 : 0;
     if (gap <= kLargestGap) note_gap(path, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
-    if (in_.requestor) note_heard(path, rules_, at, gap == 0);
+    if (in_.requestor) note_heard(path, rules_[packet.lan.value], at, gap == 0);
     note_listing(now, slot);
   }
   last = in_.sequence;
@@ -243,11 +246,14 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
     const uint32_t gap = path.echo ? in_.echo_sequence - *path.echo - 1 : 0;
     note_gap(path, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
-    note_heard(path, rules_, at, gap == 0);
+    note_heard(path, rules_[packet.lan.value], at, gap == 0);
     path.echo = in_.echo_sequence;
+    // It answers what was asked since we ask more often: from now on its answers come as often.
+    const bool quicker = !in_.requestor && path.interval > lan.interval;
+    if (quicker && asked >= lan.paced_at) change_interval(slot, lan.interval);
   }
   // proven: no need to insist
-  if (in_.solicit) path.solicit_at = at + round_trip_pace(rules_, path.interval);
+  if (in_.solicit) path.solicit_at = at + round_trip_pace(rules_for(slot), path.interval);
   path.acked = true;
   path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
@@ -259,10 +265,11 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
 // Evidence has changed: let the path judge itself, and ask for what is still unproven.
 void Engine::Impl::after_evidence(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
-  lans_[lan_of(slot).value].heard_at = path.heard_at;
+  const LanIndex lan = lan_of(slot);
+  lans_[lan.value].heard_at = path.heard_at;
   const bool unproven = !path.acked || path.heard_by_peer == HeardByPeer::kUnknown;
   if (unproven && !path.solicit_at) plan_solicit(attention(now), slot);
-  note_quality(path, rules_);
+  note_quality(path, rules_[lan.value]);
   if (const auto verdict = judge(path)) {
     set_state(now, slot, verdict->state, verdict->reason, effects, false);
     if (verdict->state == PathState::kDown) judge_lan(now, slot, verdict->reason, effects);

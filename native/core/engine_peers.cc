@@ -6,9 +6,6 @@
 namespace faild {
 namespace {
 
-// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict; at least
-// two detection times.
-constexpr Duration kIntroductionFloor = Duration::ms(500);
 // In a full table, who has been gone for so long makes room for who comes. Hosts that are repaired
 // within a working day keep their place.
 constexpr Duration kGoneFor = Duration::seconds(8 * 3600);
@@ -107,22 +104,6 @@ void Engine::Impl::forget_path(uint32_t slot, Effects& effects) {
   }
 }
 
-// The intervals in play are those of paths that are up: a stranger's word sets nobody's pace.
-void Engine::Impl::note_pace(const Path& path) {
-  if (path.state != PathState::kUp) return;
-  shortest_ = std::min(shortest_, path.interval);
-  longest_ = std::max(longest_, path.interval);
-}
-
-// The shortest and the longest interval of those that are up, so that a host which once spoke very
-// fast, or very slowly, does not set our pace for ever.
-void Engine::Impl::measure_intervals() {
-  shortest_ = longest_ = config_.interval;
-  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
-    note_pace(paths_[slot]);
-  }
-}
-
 // Takes over what the packet in `in_` says of the peer's name and addresses.
 void Engine::Impl::learn(Instant now, uint32_t peer, Effects& effects) {
   for (size_t i = 0; i < lans_.size(); i++) {
@@ -171,12 +152,13 @@ void Engine::Impl::locate_paths(Instant now, uint32_t peer, Effects& effects) {
     if (!path.known) {
       path.known = true;
       path.since = now;
-      path.interval = interval_of(known);
+      path.interval = interval_of(known, lan);
       lans_[i].other++;
     }
     if (path.state == PathState::kUnknown && !path.introduce_at && !path.acked) {
-      const Duration two_detections = detection_time(rules_, path.interval) * 2;
-      path.introduce_at = attention(now) + std::max(two_detections, kIntroductionFloor);
+      // Of a requestor that was heard elsewhere only: its interval here may be longer, as ours is.
+      const Duration pace = std::max(path.interval, lans_[i].interval);
+      path.introduce_at = attention(now) + introduction_time(rules_[i], pace);
     }
     claim(now, slot);
     arm(slot);

@@ -24,7 +24,6 @@ void Engine::Impl::refresh_advert() {
   out_.cluster = config_.cluster;
   out_.host = config_.host;
   out_.incarnation = config_.incarnation;
-  out_.interval = config_.interval;
   out_.advert_version = advert_version_;
   out_.name = config_.name;
   out_.lans.clear();
@@ -50,6 +49,7 @@ SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& 
   packet->lan = lan;
   packet->to.reset();
   out_.type = type;
+  out_.interval = lans_[lan.value].interval;
   out_.arrival_lan = lan.value;
   out_.solicit = false;
   out_.hears_you = false;
@@ -74,28 +74,25 @@ void Engine::Impl::finish_packet(SendPacket& packet) {
 // again, so that both ends switch, and switch back, together.
 void Engine::Impl::send_inquiries(Instant now, Effects& effects) {
   if (!config_.requestor) return;
-  const bool regular = now >= next_send_;
   for (size_t i = 0; i < lans_.size(); i++) {
     Lan& lan = lans_[i];
-    const bool may_hurry = !lan.urgent_at || now - *lan.urgent_at >= config_.interval;
+    const bool regular = now >= lan.next_send;
+    const bool may_hurry = !lan.urgent_at || now - *lan.urgent_at >= lan.pace;
     const bool hurry = lan.urgent && may_hurry;
     lan.urgent = false;
-    if (!lan.carrier || (!regular && !hurry)) continue;
+    if (!regular && !hurry) continue;
     if (!regular) lan.urgent_at = now;
-    send_inquiry(now, LanIndex{static_cast<uint8_t>(i)}, hurry, effects);
+    const bool spoken =
+        lan.carrier && send_inquiry(now, LanIndex{static_cast<uint8_t>(i)}, hurry, effects);
+    if (regular) end_turn(now, lan, spoken);
   }
-  if (!regular) return;
-  // An absolute grid: lateness does not add up, and what was missed is not made up for.
-  next_send_ = next_send_ + config_.interval;
-  if (next_send_ <= now) {
-    const int64_t behind = (now - next_send_).in_ns() / config_.interval.in_ns() + 1;
-    next_send_ = next_send_ + config_.interval * behind;
-  }
+  note_next_send();
 }
 
-void Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effects& effects) {
+// False: there was no room for it, or no address that it could come from.
+bool Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effects& effects) {
   SendPacket* packet = start_packet(index, MessageType::kInq, effects);
-  if (packet == nullptr) return;
+  if (packet == nullptr) return false;
   Lan& lan = lans_[index.value];
   out_.urgent = urgent;
   out_.sequence = ++lan.sequence;
@@ -106,6 +103,7 @@ void Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effect
   missing.next_window(kMaxMissing,
                       [this](uint32_t peer) { FAILD_CHECK(out_.missing.push(peers_[peer].host)); });
   finish_packet(*packet);
+  return true;
 }
 
 void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effects& effects) {
@@ -150,11 +148,12 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
     path.solicit_at = at + kSolicitSpacing;
     return;
   }
-  path.solicit_backoff =
-      std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, config_.interval * 2),
-                 std::max(kSolicitRetryCeiling, config_.interval * 2));
-  path.solicit_at = at + (unproven ? path.solicit_backoff : round_trip_pace(rules_, path.interval));
   Lan& lan = lans_[index.value];
+  path.solicit_backoff =
+      std::clamp(path.solicit_backoff * 2, std::max(kSolicitRetryFloor, lan.interval * 2),
+                 std::max(kSolicitRetryCeiling, lan.interval * 2));
+  path.solicit_at =
+      at + (unproven ? path.solicit_backoff : round_trip_pace(rules_for(slot), path.interval));
   SendPacket* packet = lan.carrier ? start_packet(index, MessageType::kInq, effects) : nullptr;
   if (packet == nullptr) return;
   packet->to = SendPacket::Unicast{path.heard_from, path.mac};

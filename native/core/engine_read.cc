@@ -28,7 +28,7 @@ void Engine::Impl::read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* 
   row->interval = path.interval;
   row->missed = missed_packets(path, at);
   row->good = path.good;
-  row->good_needed = good_needed(path, rules_);
+  row->good_needed = good_needed(path, rules_for(slot));
   row->round_trip = path.round_trip;
   row->alternate = path.via;
   row->standby = path.standby;
@@ -58,6 +58,8 @@ void Engine::Impl::read_lan(LanIndex index, LanRow* row) const {
   row->paths_down = lan.down_paths;
   row->paths_other = lan.other;
   row->addresses = lan.config.addresses;
+  row->timing = plan_.timing[index.value];
+  row->pace = lan.pace;
   row->sent = lan.sent;
   row->received = lan.received;
 }

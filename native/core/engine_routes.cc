@@ -88,7 +88,7 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
   }
   if (!path.via && !may_leave(path, now)) {
     // It is just coming back: give it the time that revalidation takes.
-    if (!path.patience_at) path.patience_at = at + patience(path, rules_);
+    if (!path.patience_at) path.patience_at = at + patience(path, rules_for(slot));
     if (at < *path.patience_at) return;
   }
   path.patience_at.reset();
@@ -131,7 +131,8 @@ void Engine::Impl::return_path(Instant now, uint32_t slot) {
       return;
     }
     path.returning = true;
-    path.return_at = at + detection_time(rules_, std::max(path.interval, config_.interval));
+    const Duration slower = std::max(path.interval, lans_[lan_of(slot).value].interval);
+    path.return_at = at + detection_time(rules_for(slot), slower);
     return;
   }
   if (path.return_at && at < *path.return_at) return;

@@ -37,7 +37,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
   count_state(lan, previous, -1);
   count_state(lan, state, +1);
   if (previous == PathState::kUp && state == PathState::kDown) {
-    note_flap(path, rules_, now - path.since);
+    note_flap(path, rules_for(slot), now - path.since);
     if (!path.gray) path.loss = LossShare();  // an outage is not told twice
   }
   path.state = state;
@@ -57,7 +57,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
   } else if (state == PathState::kUp) {
     path.verdict_at = now;
     path.introduce_at.reset();
-    note_pace(path);
+    note_pace(slot);
     counters_.verdicts_up++;
     if (!path.neighbour_set && !path.neighbour_wanted) {
       path.neighbour_wanted = true;
@@ -154,7 +154,7 @@ void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
 bool Engine::Impl::has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const {
   const auto paths = paths_of(peer);
   for (size_t i = 0; i < paths.size(); i++) {
-    if (i != lan.value && is_fresh(paths[i], rules_, at)) return true;
+    if (i != lan.value && is_fresh(paths[i], rules_[i], at)) return true;
   }
   return false;
 }
@@ -169,7 +169,7 @@ bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
     const Path& path = paths_[slot_of(peer, lan)];
     const bool judged = path.state == PathState::kUp || path.state == PathState::kDown;
     if (!path.known || !judged) continue;
-    const bool well = path.state == PathState::kUp && is_fresh(path, rules_, at);
+    const bool well = path.state == PathState::kUp && is_fresh(path, rules_[lan.value], at);
     if (!well && !has_fresh_alternate(peer, lan, at)) continue;
     all++;
     if (!well) gone++;
@@ -185,11 +185,14 @@ bool Engine::Impl::lan_is_wholly_silent(LanIndex lan, Instant at) const {
   const auto quiet = [at](const Lan& one) {
     return one.heard_at ? at - *one.heard_at : Duration::seconds(3600);
   };
-  if (judged.up < 2 || quiet(judged) < overdue_time(rules_, longest_)) return false;
-  const Duration lively = std::min(shortest_ * 2, overdue_time(rules_, shortest_));
-  return std::any_of(lans_.begin(), lans_.end(), [&](const Lan& other) {
-    return &other != &judged && other.up * 2 > judged.up && quiet(other) < lively;
-  });
+  if (judged.up < 2 || quiet(judged) < overdue_time(rules_[lan.value], judged.longest))
+    return false;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    const Lan& other = lans_[i];
+    const Duration lively = std::min(other.shortest * 2, overdue_time(rules_[i], other.shortest));
+    if (i != lan.value && other.up * 2 > judged.up && quiet(other) < lively) return true;
+  }
+  return false;
 }
 
 // Whether the budget for such looks permits one more. It is real time that they take.
@@ -236,7 +239,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   event.count = judged.moved_count;
   event.missed = judged.missed;
   event.silence = judged.detect;
-  event.interval = shortest_;
+  event.interval = judged.shortest;
   report(effects, event);
 }
 
@@ -253,7 +256,7 @@ void Engine::Impl::sweep_lan(Instant now, LanIndex lan, Effects& effects) {
     const uint32_t slot = slot_of(peer, lan);
     Path& path = paths_[slot];
     if (path.known && path.state == PathState::kUp) {
-      if (judged.carrier && is_fresh(path, rules_, at)) {
+      if (judged.carrier && is_fresh(path, rules_[lan.value], at)) {
         path.suspect = !path.heard_at || *path.heard_at + shift_ < judged.verdict_at;
       } else {
         note_silence(path);
@@ -308,7 +311,8 @@ void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, E
   if (stopped_) return;
   counters_.receive_drops += count;
   if (count > 0) overruns_++;
-  // What the kernel threw away may have been anybody's packet: give every path one interval more.
+  // What the kernel threw away may have been anybody's packet: give every path one interval of the
+  // fastest more.
   // Under drops without end the attention clock stands still, but it never runs backwards.
   shift_ += std::min(shortest_, drops_at_ ? now - *drops_at_ : shortest_);
   drops_at_ = now;

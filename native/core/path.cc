@@ -15,6 +15,7 @@ constexpr uint32_t kLossesCounted = 512;
 constexpr Duration kRoundTripEvery = Duration::seconds(30);
 constexpr Duration kWatchedRoundTripFloor = Duration::ms(50);
 constexpr int64_t kWatchedRoundTripIntervals = 10;
+constexpr Duration kIntroductionFloor = Duration::ms(500);
 constexpr Duration kLongestPatience = Duration::seconds(365LL * 24 * 3600);
 
 }  // namespace
@@ -72,6 +73,10 @@ Duration detection_time(const DetectorRules& rules, Duration interval) {
 
 Duration overdue_time(const DetectorRules& rules, Duration interval) {
   return interval * std::max<int64_t>(1, int64_t{rules.fail_after} - 1) + tolerance(interval);
+}
+
+Duration introduction_time(const DetectorRules& rules, Duration interval) {
+  return std::max(detection_time(rules, interval) * 2, kIntroductionFloor);
 }
 
 // Packets an hour apart of which millions are needed are more than nanoseconds can count.

@@ -98,13 +98,16 @@ struct Path {
   uint32_t overruns_seen = 0;  // the engine's count of them at the last packet
 };
 
-// What the detector is told: by the configuration once, by the plan now and then (config.h).
+// What the detector is told of a LAN's paths: by the plan (config.h).
 struct DetectorRules {
   uint32_t fail_after = 3;
   uint32_t restore_after = 10;
   std::optional<Duration> flap_window = std::nullopt;
   std::optional<LossShare> loss_limit = std::nullopt;
   std::optional<Duration> round_trip_limit = std::nullopt;
+  // Since when the detection time is not longer than now: silence from before is no evidence, so
+  // that a change of the rules is no verdict. Attention clock.
+  Instant since = Instant();
 };
 
 // Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an
@@ -124,6 +127,8 @@ struct DetectorRules {
 // How long a path that is being revalidated may take before its traffic moves after all: the time
 // that its good packets need, half as much again, and a detection time.
 [[nodiscard]] Duration patience(const Path& path, const DetectorRules& rules);
+// How long a peer that is up elsewhere may stay unheard on a LAN before that is a verdict.
+[[nodiscard]] Duration introduction_time(const DetectorRules& rules, Duration interval);
 // How often the path's round-trip time is sampled.
 [[nodiscard]] Duration round_trip_pace(const DetectorRules& rules, Duration interval);
 

@@ -20,12 +20,14 @@ std::optional<LanIndex> first_of(const Plan& plan, LanIndex lan, bool drained, S
 }  // namespace
 
 std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
-                                         const Plan& plan, const DetectorRules& rules,
+                                         const Plan& plan, std::span<const DetectorRules> rules,
                                          Instant now) {
   const Path& own = paths[lan.value];
   const auto current = own.via;
   const bool works = current && paths[current->value].state == PathState::kUp;
-  const auto fresh = [&](LanIndex other) { return is_fresh(paths[other.value], rules, now); };
+  const auto fresh = [&](LanIndex other) {
+    return is_fresh(paths[other.value], rules[other.value], now);
+  };
   if (works && !is_drained(plan, *current)) return current;
   if (const auto alternate = first_of(plan, lan, false, fresh)) return alternate;
   if (own.state == PathState::kUp && !own.suspect) return std::nullopt;

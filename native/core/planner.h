@@ -19,7 +19,8 @@ namespace faild {
 // never withdrawn. An alternate that is newly taken must have been heard lately. If every LAN has
 // fallen silent at once, none is, and nothing moves.
 [[nodiscard]] std::optional<LanIndex> choose_alternate(std::span<const Path> paths, LanIndex lan,
-                                                       const Plan& plan, const DetectorRules& rules,
+                                                       const Plan& plan,
+                                                       std::span<const DetectorRules> rules,
                                                        Instant now);
 
 // The alternate to prepare for `paths[lan]`: by states alone, so that a lost packet or two rewrites

@@ -57,6 +57,8 @@ struct LanRow {
   bool moved = false;  // the LAN's rule is in force
   uint32_t paths_up = 0, paths_down = 0, paths_other = 0;
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
+  Timing timing;  // as the plan says
+  Duration pace;  // between our inquiries now; shorter while a longer interval is announced
   uint64_t sent = 0, received = 0;
 };
 

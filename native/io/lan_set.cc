@@ -6,9 +6,6 @@
 namespace faild {
 namespace {
 
-// Regular packets may lie for an interval, so the receive ring must hold what comes meanwhile.
-constexpr Duration kBellsUpTo = Duration::ms(5);
-
 void add_up(const TransportCounters& part, TransportCounters* sum) {
   sum->send_errors += part.send_errors;
   if (part.last_send_error != 0) sum->last_send_error = part.last_send_error;
@@ -49,8 +46,7 @@ std::optional<RuntimeError> check(std::span<const LanConfig> lans) {
 
 std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
   port_ = config->port;
-  // A responder answers every INQ, and at a longer interval the wake-ups cost nothing.
-  bells_ = config->engine.requestor && config->engine.interval <= kBellsUpTo;
+  bells_ = config->engine.requestor;  // a responder answers every INQ
   count_ = config->engine.lans.size();
   for (size_t i = 0; i < count_; i++) {
     lans_[i].config = config->engine.lans[i];

@@ -18,6 +18,10 @@ constexpr int kCommandsPerRound = 16;
 // stays the exception.
 constexpr Duration watch_for(Duration interval) { return std::min(interval, Duration::us(150)); }
 
+// Regular packets may lie until our own next turn where we speak as often as this: the receive ring
+// must hold what comes meanwhile. At a longer interval a wake-up for each costs nothing.
+constexpr Duration kBellsUpTo = Duration::ms(5);
+
 // Taking leave.
 constexpr int kGoodbyes = 3;
 constexpr Duration kGoodbyeGap = Duration::ms(3);  // one may be lost in a burst
@@ -118,7 +122,8 @@ void Reactor::wait(Instant until) {
   }
   if (resync_.pending()) until = std::min(until, resync_.not_before());
   if (snapshot_.active() || !heard_all_) until = now_;
-  const UniqueFd& what = pace_.polling() ? quiet_ : lans_.has_bells() ? news_ : all_;
+  const bool by_bell = engine_->own_pace() <= kBellsUpTo && lans_.has_bells();
+  const UniqueFd& what = pace_.polling() ? quiet_ : by_bell ? news_ : all_;
   const auto verdict = engine_->verdict_at();
   const Duration watch = watch_for(engine_->shortest_interval());
   const Instant rise = verdict ? std::min(until, *verdict - watch) : until;

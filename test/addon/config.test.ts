@@ -8,6 +8,11 @@ const config = engineConfig(1);
 const lan = virtualLan(1, 0);
 const plan = config.plan;
 
+/** With this as a part of the second LAN's timing. */
+function timed(change: object): object {
+  return { plan: { ...plan, timing: [plan.timing[0], { ...plan.timing[1], ...change }] } };
+}
+
 const refused: [what: object, message: string][] = [
   [{ host: '12' }, 'host: "12" is not accepted; expected 16 hex digits'],
   [
@@ -20,16 +25,29 @@ const refused: [what: object, message: string][] = [
     `name: "${'x'.repeat(33)}" is not accepted; expected text of at most 32 bytes`,
   ],
   [{ requestor: 1 }, 'requestor: 1 is not accepted; expected true or false'],
-  [{ intervalUs: 49 }, 'intervalUs: 49 is not accepted; expected a number from 50 to 3600000000'],
   [
-    { intervalUs: Number.NaN },
-    'intervalUs: NaN is not accepted; expected a number from 50 to 3600000000',
+    timed({ intervalUs: 49 }),
+    'plan.timing[1].intervalUs: 49 is not accepted; expected a number from 50 to 3600000000',
   ],
-  [{ failAfter: 0 }, 'failAfter: 0 is not accepted; expected a whole number from 1 to 1000'],
-  [{ failAfter: 1.5 }, 'failAfter: 1.5 is not accepted; expected a whole number from 1 to 1000'],
   [
-    { restoreAfter: undefined },
-    'restoreAfter: undefined is not accepted; expected a whole number from 1 to 100000',
+    timed({ intervalUs: Number.NaN }),
+    'plan.timing[1].intervalUs: NaN is not accepted; expected a number from 50 to 3600000000',
+  ],
+  [
+    timed({ failAfter: 0 }),
+    'plan.timing[1].failAfter: 0 is not accepted; expected a whole number from 1 to 1000',
+  ],
+  [
+    timed({ failAfter: 1.5 }),
+    'plan.timing[1].failAfter: 1.5 is not accepted; expected a whole number from 1 to 1000',
+  ],
+  [
+    timed({ restoreAfter: undefined }),
+    'plan.timing[1].restoreAfter: undefined is not accepted; expected a whole number from 1 to 100000',
+  ],
+  [
+    { plan: { ...plan, timing: plan.timing.slice(1) } },
+    'plan.timing: a list is not accepted; expected a list of 2 to 2',
   ],
   [{ maxPeers: 16385 }, 'maxPeers: 16385 is not accepted; expected a whole number from 1 to 16384'],
   [{ lans: [] }, 'lans: a list is not accepted; expected a list of 1 to 8'],

@@ -8,7 +8,9 @@ import { runtimeConfig } from './support.js';
 export function startEngine(host: number, space: string, onWake?: () => void) {
   const lans = native.listInterfaces(space).filter(({ loopback }) => !loopback);
   const named = lans.map((lan) => ({ ...lan, name: lan.interface }));
-  const config = { ...runtimeConfig(host, space, named), intervalUs: 1000 };
+  const usual = runtimeConfig(host, space, named);
+  const timing = usual.plan.timing.map((lan) => ({ ...lan, intervalUs: 1000 }));
+  const config = { ...usual, plan: { ...usual.plan, timing } };
   const engine = new native.Engine(config, onWake ?? (() => void engine.drain()));
   engine.start();
   return engine;

@@ -6,9 +6,12 @@ import type {
   NativeLan,
   NativePlan,
   NativeRuntimeConfig,
+  NativeTiming,
 } from '../../lib/native.js';
 
-/** LAN 0 first, everything else off. */
+const usualTiming: NativeTiming = { intervalUs: 10_000, failAfter: 3, restoreAfter: 5 };
+
+/** LAN 0 first, 10 ms x 3, everything else off. */
 export const plainPlan: NativePlan = {
   preference: [0, 1],
   drained: [],
@@ -19,6 +22,7 @@ export const plainPlan: NativePlan = {
   grayRoundTripUs: 0,
   rtoMinUs: 0,
   source: 'own',
+  timing: [usualTiming, usualTiming],
 };
 
 /** A LAN as host number `host` stands on it: 10.77.<lan + 1>.<host>. */
@@ -41,9 +45,6 @@ export function engineConfig(host: number, lans?: NativeLan[]): NativeEngineConf
     name: `host-${host}`,
     cluster: 'addon-test',
     requestor: true,
-    intervalUs: 10_000,
-    failAfter: 3,
-    restoreAfter: 5,
     maxPeers: 16,
     seed: host,
     lans: lans ?? [virtualLan(host, 0), virtualLan(host, 1)],

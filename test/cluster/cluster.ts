@@ -15,6 +15,7 @@
 // that whoever owns a VirtualEngine has to do with its effects.
 import type {
   NativeCommand,
+  NativeTiming,
   VirtualEffects,
   VirtualEngine,
   VirtualRouteOp,
@@ -103,6 +104,14 @@ export class Cluster {
 
   startAll(): void {
     for (const { number } of this.hosts) this.start(number);
+  }
+
+  /** A reload: from now on this is the host's timing on that LAN. */
+  retime(number: number, lan: number, change: Partial<NativeTiming>): void {
+    const host = this.host(number);
+    host.timing[lan] = { ...host.timingOn(lan), ...change };
+    this.trace.fault(this.nowUs, `host ${number} on LAN ${lan}: ${JSON.stringify(change)}`);
+    if (host.runs) this.command(host, { kind: 'set-plan', plan: host.plan() });
   }
 
   /** SIGKILL: not a word, and the kernel keeps the routes. */

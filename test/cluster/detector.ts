@@ -1,7 +1,7 @@
 // The detector's published times (native/core/path.h), said once more for the judges of a run: how
 // long silence may last, and how long a cluster may take to find back.
+import type { NativeTiming } from '../../lib/native.js';
 import type { Cluster } from './cluster.js';
-import type { HostOptions } from './host.js';
 
 /** One late wake-up of the sender and of the network. */
 function toleranceUs(intervalUs: number): number {
@@ -19,12 +19,12 @@ export function overdueUs(failAfter: number, intervalUs: number): number {
 }
 
 /** A path that is just being heard again need not move before that. */
-export function patienceUs({ failAfter, restoreAfter }: HostOptions, intervalUs: number): number {
+export function patienceUs({ failAfter, restoreAfter }: NativeTiming, intervalUs: number): number {
   return (intervalUs * restoreAfter * 3) / 2 + detectionUs(failAfter, intervalUs);
 }
 
 /** How far back the cause of a verdict may lie, for two hosts with these settings. */
-export function memoryUs(a: HostOptions, b: HostOptions): number {
+export function memoryUs(a: NativeTiming, b: NativeTiming): number {
   const intervalUs = Math.max(a.intervalUs, b.intervalUs);
   const good = Math.max(a.restoreAfter, b.restoreAfter);
   const missed = Math.max(a.failAfter, b.failAfter);
@@ -45,8 +45,8 @@ export function memoryUs(a: HostOptions, b: HostOptions): number {
  *     the LAN's rule goes, standby entries come                           3 I
  */
 export function convergenceUs({ hosts }: Cluster): number {
-  const most = (pick: (options: HostOptions) => number) =>
-    Math.max(...hosts.map(({ options }) => pick(options)));
+  const all = hosts.flatMap(({ timing }) => timing);
+  const most = (pick: (timing: NativeTiming) => number) => Math.max(...all.map(pick));
   const slowestUs = most(({ intervalUs }) => intervalUs);
   const good = most(({ restoreAfter }) => restoreAfter);
   const detection = detectionUs(

@@ -6,6 +6,7 @@ import {
   type NativeLan,
   type NativePathRow,
   type NativePlan,
+  type NativeTiming,
   native,
   type VirtualEngine,
 } from '../../lib/native.js';
@@ -17,6 +18,8 @@ export interface HostOptions {
   intervalUs: number;
   failAfter: number;
   restoreAfter: number;
+  /** What wins over these on one LAN. */
+  lans?: Readonly<Record<number, Partial<NativeTiming>>>;
 }
 
 export const usualHost: Readonly<HostOptions> = {
@@ -29,6 +32,8 @@ export const usualHost: Readonly<HostOptions> = {
 export class Host {
   readonly number: number;
   readonly options: Readonly<HostOptions>;
+  /** By LAN; a reload changes it. */
+  readonly timing: NativeTiming[];
   readonly interfaces: NativeLan[];
   readonly kernel: Kernel;
   /** Undefined while the daemon does not run. */
@@ -58,6 +63,9 @@ export class Host {
   constructor(number: number, lans: number, options: HostOptions, families: Families) {
     this.number = number;
     this.options = options;
+    const { intervalUs, failAfter, restoreAfter } = options;
+    const own = { intervalUs, failAfter, restoreAfter };
+    this.timing = Array.from({ length: lans }, (_, lan) => ({ ...own, ...options.lans?.[lan] }));
     this.#families = families;
     this.interfaces = Array.from({ length: lans }, (_, lan) => interfaceOf(lan, number, families));
     this.#macs = this.interfaces.map(({ mac }) => [mac]);
@@ -90,6 +98,13 @@ export class Host {
     return places.some(({ addresses }) => addresses.some((own) => bare(own) === address));
   }
 
+  /** How it judges this LAN. */
+  timingOn(lan: number): NativeTiming {
+    const timing = this.timing[lan];
+    if (timing === undefined) throw new RangeError(`no LAN ${lan}`);
+    return timing;
+  }
+
   /** From where its packets come on this LAN: IPv4 where there is one, else link-local IPv6. */
   sourceOf(lan: number): string {
     const own = (this.interfaces[lan]?.addresses ?? []).map(bare);
@@ -117,7 +132,7 @@ export class Host {
       source: 'own' as const,
     };
     const preference = this.interfaces.map((_, lan) => lan);
-    return { preference, drained: [], switchback: 'auto', ...off };
+    return { preference, drained: [], switchback: 'auto', timing: this.timing, ...off };
   }
 
   /** A new life of the daemon. What its predecessor left in the kernel is still there. */
@@ -127,7 +142,7 @@ export class Host {
       incarnation: (++this.life).toString(16).padStart(16, '0'),
       name: `host-${this.number}`,
       cluster,
-      ...this.options,
+      requestor: this.options.requestor,
       maxPeers,
       seed,
       lans: this.interfaces,

@@ -98,7 +98,7 @@ export class Invariants {
       const stays = chosen.every((lan) => lan === row.lan) && row.good > 0;
       // Patience is counted in time during which the host was able to listen.
       const waitedUs = this.#cluster.nowUs - Math.max(sinceUs, host.excusedUntilUs);
-      if (stays && waitedUs <= patienceUs(host.options, row.intervalUs)) continue;
+      if (stays && waitedUs <= patienceUs(host.timingOn(row.lan), row.intervalUs)) continue;
       const what = `traffic for host ${hostOf(row.host)} on LAN ${lanName(row.lan)} takes`;
       const why = `${row.state} ${row.reason}, good ${row.good}`;
       const lans = chosen.map((lan) => lanName(lan ?? -1));
@@ -124,7 +124,7 @@ export class Invariants {
   /** Up, heard lately, and not a suspect: one not heard since its whole LAN was judged dead. */
   #isGood(host: Host, { state, silenceUs, intervalUs, lan }: NativePathRow): boolean {
     if (state !== 'up' || silenceUs === null) return false;
-    if (silenceUs >= overdueUs(host.options.failAfter, intervalUs)) return false;
+    if (silenceUs >= overdueUs(host.timingOn(lan).failAfter, intervalUs)) return false;
     const deadSinceUs = host.deadLans.get(lan);
     return deadSinceUs === undefined || this.#cluster.nowUs - silenceUs >= deadSinceUs;
   }
@@ -167,7 +167,7 @@ export class Invariants {
 
   #hasCause(host: Host, other: Host, lan: number): boolean {
     if (host === other) return false;
-    const sinceUs = this.#cluster.nowUs - memoryUs(host.options, other.options);
+    const sinceUs = this.#cluster.nowUs - memoryUs(host.timingOn(lan), other.timingOn(lan));
     if ([host, other].some((end) => !end.runs || end.stopping || end.excusedUntilUs >= sinceUs)) {
       return true;
     }
@@ -179,7 +179,7 @@ export class Invariants {
     ];
     if (links.some((link) => link.wasUnsteadySince(sinceUs))) return true;
     const runs = links.map((link) => link.worstRunSince(sinceUs));
-    const missed = Math.min(host.options.failAfter, other.options.failAfter);
+    const missed = Math.min(host.timingOn(lan).failAfter, other.timingOn(lan).failAfter);
     // Between a requestor and a responder an inquiry *or* its answer may be what is lost.
     const both = host.options.requestor && other.options.requestor;
     const lost = both ? Math.max(...runs) : runs.reduce((sum, run) => sum + run, 0);

@@ -39,8 +39,9 @@ function worstHarmless(scene: Scene) {
   for (const from of cluster.hosts) {
     for (const to of cluster.hosts) {
       const loss = from.options.requestor ? 300 + ((scene.seed >>> 3) % 500) : 0;
-      const mostLostInARow = Math.min(from.options.failAfter, to.options.failAfter) - 1;
       for (let lan = 0; lan < scene.lans; lan++) {
+        const failAfter = Math.min(from.timingOn(lan).failAfter, to.timingOn(lan).failAfter);
+        const mostLostInARow = failAfter - 1;
         cluster.lans.set(cluster.nowUs, lan, from.number, to.number, {
           delayUs: 50 + ((scene.seed >>> (lan + 5)) % 3000),
           jitterUs: 40,

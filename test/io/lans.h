@@ -115,8 +115,7 @@ struct Lans {
     out.engine.incarnation = Incarnation{1};
     out.engine.name = HostName(h == 0 ? "one" : "two");
     out.engine.requestor = true;
-    out.engine.interval = interval;
-    out.engine.fail_after = fail_after;
+    out.engine.plan.timing.fill({interval, fail_after, 10});
     out.engine.max_peers = 64;
     out.engine.seed = static_cast<uint64_t>(h) + 1;
     std::vector<InterfaceInfo> interfaces;

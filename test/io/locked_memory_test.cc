@@ -39,7 +39,6 @@ EngineConfig two_lans(size_t max_peers) {
   EngineConfig config;
   config.host = HostId{1};
   config.incarnation = Incarnation{1};
-  config.interval = Duration::ms(100);
   config.max_peers = max_peers;
   for (int i = 0; i < 2; i++) REQUIRE(config.lans.push(LanConfig()));
   return config;

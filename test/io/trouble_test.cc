@@ -247,7 +247,8 @@ TEST_CASE("a stalled engine judges nobody") {
   lans.fail_after = 50;  // half a second: a machine that is merely busy is no silence
   lans.start(0, Transport::kRaw);
   RuntimeConfig patient = lans.config(1, Transport::kRaw);
-  patient.engine.fail_after = 1000;  // host 2 may well call host 1 silent, and does not here
+  patient.engine.plan.timing.fill(
+      {Duration::ms(10), 1000, 10});  // host 2 may well call host 1 silent, and does not here
   lans.start(1, patient);
   lans.meet();
   Host& host = lans.hosts[0];

@@ -192,7 +192,7 @@ export interface Status {
   host: { name: string };
   transport: string;
   scheduling: { mode: string };
-  lans: { name: string; state: string; moved: boolean }[];
+  lans: { name: string; state: string; moved: boolean; intervalUs: number; paceUs: number }[];
   peers: {
     name: string;
     paths: { lan: string; state: string; reason: string; via: string | null }[];

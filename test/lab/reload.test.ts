@@ -60,18 +60,19 @@ t.test('all is well: plans change, bad files change nothing, nothing moves', asy
 
   await lab.watch();
   const sinceUs = nowUs();
-  write('hold-time: 5s\nswitchback: sticky\nfail-after: 9\n');
+  write('hold-time: 5s\nswitchback: sticky\nfail-after: 9\nmax-peers: 9\n');
   const good = await reload();
   t.equal(good.status, 0);
   t.same(good.stdout.split('\n'), [
-    'fail-after: 3 -> 9 (needs a restart)',
+    'fail-after: 3 -> 9 (applied)',
     'switchback: auto -> sticky (applied)',
     'hold-time: 1s -> 5s (applied)',
+    'max-peers: 4096 -> 9 (needs a restart)',
     `warning: ${slowPeer}`,
     '',
   ]);
   t.match(await planOf(lab), { switchback: 'sticky', holdUs: 5e6 });
-  t.match((await lab.daemon(1).status()).status, { settings: { failAfter: 3 } });
+  t.match((await lab.daemon(1).status()).status, { settings: { failAfter: 9 } });
 
   // From here on, a bad file.
   write('hold-time: 5\nswitchbak: sticky\n');
@@ -88,7 +89,7 @@ t.test('all is well: plans change, bad files change nothing, nothing moves', asy
   await lab.daemon(1).log.waitFor(({ msg }) => msg === last, 'the last fault', 5000, hangUpUs);
   t.match(await planOf(lab), { switchback: 'sticky', holdUs: 5e6 });
 
-  write('hold-time: 2s\nswitchback: sticky\n');
+  write('hold-time: 2s\nswitchback: sticky\nfail-after: 9\n');
   lab.daemon(1).signal('SIGHUP');
   const done = /^reloaded .*: hold-time: 5s -> 2s \(applied\)$/;
   await lab.daemon(1).log.waitFor(({ msg }) => done.test(msg ?? ''), 'the reload', 5000, hangUpUs);
@@ -125,6 +126,61 @@ t.test('traffic failed over: it moves when the policy asks for it, not before', 
   t.equal((await stream.report(sinceUs)).lost, 0, 'the stream has no gap, over both reloads');
   await lab.stopsClean(t);
 });
+
+/** The LANs in a file, A with its own timing. */
+const timed = (timing: string) =>
+  `lans: [{name: A, interface: lana${timing}}, {name: B, interface: lanb}]\n`;
+
+t.test(
+  "LAN A's timing changes on both hosts: nothing moves, and a cut is noticed in it",
+  async (t) => {
+    const files = [1, 2].map((host) => join(kArenaDirectory, `timed-${host}.yaml`));
+    for (const file of files) writeFileSync(file, timed(''));
+    const [one = '', two = ''] = files;
+    const special = { 1: { more: ['--config', one] }, 2: { more: ['--config', two] } };
+    const lab = await Lab.open(t, { daemon, special });
+    const stream = await lab.stream(1, 2, 'a');
+    await lab.watch();
+    const sinceUs = nowUs();
+    const lanOf = async (host: number) => (await lab.daemon(host).status()).status.lans[0];
+    /** On one host after the other, and each has the other's word for it afterwards. */
+    const change = async (timing: string, intervalUs: number) => {
+      for (const host of [1, 2]) {
+        writeFileSync(files[host - 1] ?? '', timed(timing));
+        const there = lab.topology.host(host);
+        const said = await faild(there, 'reload', ...place(there));
+        t.match(said, { status: 0, stdout: /^lans: .* \(applied\)$/m });
+        await nothingHappens(lab, sinceUs);
+      }
+      while ((await lanOf(2))?.paceUs !== intervalUs) await nothingHappens(lab, sinceUs);
+      t.match(await lanOf(1), { intervalUs, paceUs: intervalUs });
+      for (const host of [1, 2]) {
+        const { peers } = (await lab.daemon(host).status()).status;
+        t.match(peers, [{ paths: [{ intervalUs, state: 'up' }, { intervalUs: 50_000 }] }]);
+      }
+    };
+    await change(', interval: 400ms', 400_000);
+    await change(', interval: 20ms, fail-after: 4', 20_000);
+    t.same(await nothingHappens(lab, sinceUs), [], 'no verdict and no move, at either end');
+    t.same(lab.moves(), [], 'no kernel has moved any traffic');
+    await lab.flows(stream);
+    t.equal((await stream.report(sinceUs)).lost, 0);
+
+    const cutUs = nowUs();
+    await lab.cuts.cut({ lan: 'a' });
+    await lab.goes('a', 'b');
+    const detects = lab.said(['failover', 'lan-failover'], { sinceUs: cutUs });
+    t.ok(detects.length >= 2, 'both have moved');
+    for (const { detectUs = 0 } of detects) {
+      // 1.2 s by the timing before; the lower end is the other host's word, a packet earlier.
+      t.ok(detectUs > 40_000 && detectUs < 600_000, `noticed after ${detectUs} us`);
+    }
+    await lab.cuts.heal({ lan: 'a' });
+    await lab.allUp();
+    await lab.goes('a', 'a');
+    await lab.stopsClean(t);
+  },
+);
 
 t.test(
   "faild check on this host; an embedder's own policy, whose bad plan changes nothing",

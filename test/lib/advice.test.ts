@@ -18,6 +18,14 @@ t.test('a detection time shorter than what the timers hold', async (t) => {
   t.same(advice({ interval: 0.001 }, { timerLatenessUs: 1900 }), [], 'two packets may be late');
   t.equal(advice({ interval: 0.001, failAfter: 1 }, { timerLatenessUs: 900 }).length, 1);
   t.same(advice({}, { timerLatenessUs: 100_000 }), []);
+  const quick = { name: 'B', interface: 'eth2', interval: 0.001, failAfter: 5 };
+  t.match(advice({ lan: ['A=eth1', quick] }, { timerLatenessUs: 4200 }), [
+    /^timers: a path on LAN B is invalidated after 5 ms \(interval 1 ms, fail-after 5\), /,
+  ]);
+  t.same(
+    advice({ interval: 0.001, lan: [{ ...quick, interval: 0.01 }] }, { timerLatenessUs: 4200 }),
+    [],
+  );
 });
 
 t.test('strict rp_filter with the udp transport', async (t) => {
@@ -44,7 +52,7 @@ t.test('realtime priority refused', async (t) => {
 });
 
 const peer = (name: string, intervalUs: number, requestor = true): StatusPeer =>
-  ({ id: name, name, requestor, paths: [{ intervalUs }] }) as unknown as StatusPeer;
+  ({ id: name, name, requestor, paths: [{ lan: 'A', intervalUs }] }) as unknown as StatusPeer;
 
 t.test("an interval below the peers'", async (t) => {
   const peers = [peer('host2', 10_000), peer('host3', 100_000), peer('host4', 500_000, false)];
@@ -53,6 +61,10 @@ t.test("an interval below the peers'", async (t) => {
   ]);
   t.same(advice({ requestor: true, interval: 0.1 }, { peers }), []);
   t.same(advice({ interval: 0.001 }, { peers }), [], 'a responder asks nobody');
+  const lan = [{ name: 'A', interface: 'eth1', interval: 0.05 }];
+  t.match(advice({ requestor: true, interval: 1, lan }, { peers }), [
+    /^peers: interval 50 ms on LAN A is below that of peers \(host3 100 ms\): /,
+  ]);
   const many = Array.from({ length: 7 }, (_, at) => peer(`h${at}`, 1e6));
   t.match(advice({ requestor: true }, { peers: many }), [/h4 1 s and 2 more\)/]);
 });

@@ -78,14 +78,14 @@ t.test('for people: verdict, evidence, choice, kernel, and what if', async (t) =
 
 LAN A (lana)  10.1.0.2
   verdict  down for 60 s: silent for 45 ms, 4 packets missed at 10 ms
-  evidence heard 45 ms ago, due every 10 ms, 4 missed, 0 of 10 good, rtt 50 us
+  evidence heard 45 ms ago, due every 10 ms, 4 missed (down after 3), 0 of 10 good, rtt 50 us
   choice   traffic takes LAN B: its own is down
   kernel   10.1.0.2: via 10.2.0.2 dev lanb src 10.1.0.1
            table 931100: via 10.2.0.2 dev lanb src 10.1.0.1
 
 LAN B (lanb)  10.2.0.2
   verdict  up for 60 s: heard both ways
-  evidence heard 2 ms ago, due every 10 ms, 0 missed, rtt 50 us
+  evidence heard 2 ms ago, due every 10 ms, 0 missed (down after 3), rtt 50 us
   choice   traffic takes LAN B: its own, which works
 
 If LAN A died now: traffic of LAN A would stay on LAN B, traffic of LAN B would stay on LAN B

@@ -17,13 +17,17 @@ t.test('the difference, in the words of the file', async (t) => {
   t.same(changesOf({}), []);
   t.same(changesOf({ interval: 0.01, holdTime: '0s', transport: 'auto' }), [], 'said otherwise');
   t.same(changesOf({ holdTime: '30s', grayLoss: '20%', interval: 0.001, cpu: 1 }), [
-    'interval: 10ms -> 1ms (needs a restart)',
+    'interval: 10ms -> 1ms (applied)',
     'hold-time: 0s -> 30s (applied)',
     'gray-loss: off -> 20% (applied)',
     'cpu: any -> 1 (needs a restart)',
   ]);
   t.same(changesOf({ lan: ['B=eth2', 'A=eth1'] }), [
     'lans: A=eth1, B=eth2 -> B=eth2, A=eth1 (applied)',
+  ]);
+  const own = { name: 'A', interface: 'eth1', interval: 0.05, failAfter: 9 };
+  t.same(changesOf({ lan: [own, 'B=eth2'] }), [
+    'lans: A=eth1, B=eth2 -> A=eth1 (interval 50ms, fail-after 9), B=eth2 (applied)',
   ]);
   t.same(changesOf({ lan: ['A=eth1', 'B=eth3'] }), [
     'lans: A=eth1, B=eth2 -> A=eth1, B=eth3 (needs a restart)',
@@ -64,15 +68,16 @@ t.test('applied in place; what needs a restart stays, and is named each time', a
   const bench = makeBench(t, 'interval: 10ms\n');
   t.match(await bench.reloader.reload(), { schema: 'faild.reload/1', changes: [] });
   t.same(bench.applied, [], 'no change, no plan');
-  bench.write('interval: 1ms\nhold-time: 30s\n');
+  bench.write('port: 9312\ninterval: 1ms\nhold-time: 30s\n');
   const { changes } = await bench.reloader.reload();
   t.same(changes.map(showChange), [
-    'interval: 10ms -> 1ms (needs a restart)',
+    'interval: 10ms -> 1ms (applied)',
+    'port: 9311 -> 9312 (needs a restart)',
     'hold-time: 0s -> 30s (applied)',
   ]);
-  t.match(bench.applied, [{ intervalUs: 10_000, holdUs: 30e6 }]);
+  t.match(bench.applied, [{ intervalUs: 1000, port: 9311, holdUs: 30e6 }]);
   const again = await bench.reloader.reload();
-  t.same(again.changes.map(showChange), ['interval: 10ms -> 1ms (needs a restart)']);
+  t.same(again.changes.map(showChange), ['port: 9311 -> 9312 (needs a restart)']);
   t.equal(bench.applied.length, 1);
 });
 

@@ -50,6 +50,10 @@ const lan = (index: number, name: string, device: string) => ({
   pathsDown: 0,
   pathsOther: 0,
   addresses: [`10.0.${index + 1}.1/24`, 'fe80::1/64'],
+  intervalUs: 1000,
+  paceUs: 1000,
+  failAfter: 3,
+  restoreAfter: 10,
   sent: 1,
   received: 2,
 });
@@ -101,6 +105,7 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
       grayRoundTripUs: 0,
       rtoMinUs: 0,
       source: 'own' as const,
+      timing: [],
     },
     engine: {
       transport: 'raw' as const,
@@ -206,4 +211,16 @@ t.test('durations', async (t) => {
     [864_000_000_000, '10 d'],
   ];
   for (const [us, text] of cases) t.equal(showDuration(us), text);
+});
+
+t.test("a LAN's own timing, and a longer interval that is still announced", async (t) => {
+  const [a, b] = snapshot.lans;
+  if (a === undefined || b === undefined) throw new Error('two LANs');
+  const own = { ...b, intervalUs: 100_000, paceUs: 100_000, failAfter: 5, restoreAfter: 20 };
+  const status = build({ lans: [{ ...a, intervalUs: 1000, paceUs: 500 }, own] });
+  t.match(status.lans[1], { intervalUs: 100_000, paceUs: 100_000, failAfter: 5, restoreAfter: 20 });
+  t.notOk('timing' in status.plan, 'it is told once');
+  const text = renderStatus(status);
+  t.match(text, /^LAN A .* still every 500 us, 1 ms is announced$/m);
+  t.match(text, /^LAN B .* every 100 ms, down after 5, up after 20$/m);
 });

@@ -14,31 +14,37 @@ Duration slack(Duration interval) {
 }
 }  // namespace
 
-Duration DetectorOracle::detection(Duration interval) const {
-  return interval * config_.fail_after + slack(interval);
+Duration DetectorOracle::detection(size_t lan, Duration interval) const {
+  return interval * config_.timing[lan].fail_after + slack(interval);
 }
-Duration DetectorOracle::overdue(Duration interval) const {
-  return interval * std::max(1U, config_.fail_after - 1) + slack(interval);
+Duration DetectorOracle::overdue(size_t lan, Duration interval) const {
+  return interval * std::max(1U, config_.timing[lan].fail_after - 1) + slack(interval);
 }
-// Ours, and those of paths while they are up.
-std::vector<Duration> DetectorOracle::paces() const {
-  std::vector<Duration> them{config_.interval};
+// On one LAN: ours, and those of paths while they are up.
+std::vector<Duration> DetectorOracle::paces(size_t lan) const {
+  std::vector<Duration> them{config_.timing[lan].interval};
   for (size_t i = 0; i < all(); i++) {
     const Happening& h = history_[i];
     const Where path{h.peer, h.lan};
+    if (h.lan != lan) continue;
     const bool rises = h.kind == Kind::kVerdict && h.state == PathState::kUp;
     const bool speaks = h.kind == Kind::kPacket && h.counts && state(path, i) == PathState::kUp;
     if (rises || speaks) them.push_back(interval(path, i + 1));
   }
   return them;
 }
-Duration DetectorOracle::shortest() const {
-  const auto them = paces();
+Duration DetectorOracle::shortest(size_t lan) const {
+  const auto them = paces(lan);
   return *std::min_element(them.begin(), them.end());
 }
-Duration DetectorOracle::longest() const {
-  const auto them = paces();
+Duration DetectorOracle::longest(size_t lan) const {
+  const auto them = paces(lan);
   return *std::max_element(them.begin(), them.end());
+}
+Duration DetectorOracle::shortest() const {
+  Duration least = shortest(0);
+  for (size_t lan = 1; lan < config_.lans; lan++) least = std::min(least, shortest(lan));
+  return least;
 }
 
 // --- packets
@@ -138,11 +144,12 @@ void DetectorOracle::packet(Instant now, Instant arrived, size_t peer, size_t la
   } else if (!first && has_left(peer)) {
     return;
   }
-  const Duration interval = beat.requestor ? beat.interval : config_.interval;
+  const Duration interval = beat.requestor ? beat.interval : config_.timing[lan].interval;
   if (first) {
     Happening& met = record(Kind::kMet, path, now);
     met.incarnation = beat.incarnation;
     met.interval = interval;
+    met.requestor = beat.requestor;
   }
   const bool counts_here = counts(path, beat);
   const bool answer = beat.type == MessageType::kAck;
@@ -245,7 +252,7 @@ bool DetectorOracle::hearing(Where path, size_t end) const {
     if (h.kind == Kind::kSilent) return false;
     const bool answer = h.kind == Kind::kPacket && h.counts && h.type == MessageType::kAck;
     if (!is_regular(h) && !answer) continue;
-    if (is_regular(h) && run(path, i + 1) >= config_.restore_after) return true;
+    if (is_regular(h) && run(path, i + 1) >= config_.timing[path.lan].restore_after) return true;
     if (state(path, i) == PathState::kUnknown) return true;
   }
   return false;
@@ -256,7 +263,7 @@ bool DetectorOracle::doubtful(Where path) const {
   for (size_t i = all(); i-- > 0;) {
     const Happening& h = history_[i];
     if (!is_at(h, path.peer, path.lan)) continue;
-    if (is_regular(h) && run(path, i + 1) >= config_.restore_after) return false;
+    if (is_regular(h) && run(path, i + 1) >= config_.timing[path.lan].restore_after) return false;
     if (is_not_heard(h)) return true;
   }
   return false;
@@ -267,9 +274,10 @@ Duration DetectorOracle::interval(Where path, size_t end) const {
     const Happening& h = history_[i];
     const bool evidence = h.kind == Kind::kPacket && h.counts;
     if (evidence && is_at(h, path.peer, path.lan)) return h.interval;
-    if (h.kind == Kind::kMet && h.peer == path.peer) return h.interval;
+    if (h.kind != Kind::kMet || h.peer != path.peer) continue;
+    return h.requestor ? h.interval : config_.timing[path.lan].interval;
   }
-  return config_.interval;
+  return config_.timing[path.lan].interval;
 }
 
 // The latest arrival; never later than what the attention clock was set back to afterwards.
@@ -290,12 +298,13 @@ std::optional<Instant> DetectorOracle::silent_at(Where path) const {
   if (!hearing(path, all()) && run(path, all()) == 0) return std::nullopt;
   const auto heard = heard_at(path);
   if (!heard) return std::nullopt;
-  return *heard + detection(interval(path, all()));
+  return *heard + detection(path.lan, interval(path, all()));
 }
 
 bool DetectorOracle::fresh(Where path, Instant at) const {
   const auto heard = heard_at(path);
-  return state(path) == PathState::kUp && heard && at - *heard < overdue(interval(path, all()));
+  return state(path) == PathState::kUp && heard &&
+         at - *heard < overdue(path.lan, interval(path, all()));
 }
 
 bool DetectorOracle::fresh_elsewhere(Where path, Instant at) const {
@@ -305,18 +314,28 @@ bool DetectorOracle::fresh_elsewhere(Where path, Instant at) const {
   return false;
 }
 
-// A stall pulls forward what was planned during it, by the clock that was then set back.
-Instant DetectorOracle::pulled_forward(Instant planned, size_t begin, size_t end) const {
+// Two detection times and at least 500 ms, by the longer of its interval and ours: elsewhere a peer
+// may speak more often than here.
+Duration DetectorOracle::introduction(Where path, size_t end) const {
+  const Duration pace = std::max(interval(path, end), config_.timing[path.lan].interval);
+  return std::max(detection(path.lan, pace) * 2, Duration::ms(500));
+}
+
+// A stall pulls forward what was planned during it, by the clock that was then set back; and
+// another interval asks for more time, or less.
+Instant DetectorOracle::moved(Where path, Instant planned, size_t begin, size_t end) const {
   for (size_t i = begin; i < end; i++) {
     const Happening& h = history_[i];
     const bool late = h.kind == Kind::kStoodStill && planned >= h.at + h.stalled;
     if (late) planned = planned - h.stalled;
+    const bool heard = h.kind == Kind::kPacket && h.counts && is_at(h, path.peer, path.lan);
+    if (heard) planned = planned + (introduction(path, i + 1) - introduction(path, i));
   }
   return planned;
 }
 
-// A peer that was met, or that has restarted, gets two detection times and at least 500 ms to prove
-// each path; when that was in vain, another detection time.
+// A peer that was met, or that has restarted, gets so long to prove each path; when that was in
+// vain, another detection time.
 std::optional<Instant> DetectorOracle::introduction_at(Where path, size_t end) const {
   for (size_t i = end; i-- > 0;) {
     const Happening& h = history_[i];
@@ -324,13 +343,13 @@ std::optional<Instant> DetectorOracle::introduction_at(Where path, size_t end) c
     const bool begins = (h.kind == Kind::kMet || h.kind == Kind::kRestarted) && h.peer == path.peer;
     if (here && h.kind == Kind::kVerdict) return std::nullopt;
     if (here && h.kind == Kind::kIntroduced) {
-      return pulled_forward(h.at + detection(config_.interval), i, end);
+      const Duration again = detection(path.lan, config_.timing[path.lan].interval);
+      return moved(path, h.at + again, i + 1, end);
     }
     if (!begins) continue;
-    if (const auto before = introduction_at(path, i)) return pulled_forward(*before, i, end);
+    if (const auto before = introduction_at(path, i)) return moved(path, *before, i, end);
     if (state(path, i) != PathState::kUnknown) return std::nullopt;
-    const Duration both = detection(interval(path, i + 1)) * 2;
-    return pulled_forward(h.at + std::max(both, Duration::ms(500)), i, end);
+    return moved(path, h.at + introduction(path, i + 1), i + 1, end);
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 // detector_test.cc gives the same inputs to this and to an Engine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -54,8 +55,7 @@ struct Happening {
 
 struct OracleConfig {
   size_t peers = 1, lans = 2;
-  uint32_t fail_after = 3, restore_after = 10;
-  Duration interval;
+  std::array<Timing, kMaxLans> timing{};  // by LAN
   HostId host;
   Incarnation incarnation;
 };
@@ -115,16 +115,18 @@ class DetectorOracle {
   [[nodiscard]] bool doubtful(Where path) const;
   [[nodiscard]] Duration interval(Where path, size_t end) const;
   [[nodiscard]] std::optional<Instant> introduction_at(Where path, size_t end) const;
-  [[nodiscard]] Instant pulled_forward(Instant planned, size_t begin, size_t end) const;
+  [[nodiscard]] Duration introduction(Where path, size_t end) const;
+  [[nodiscard]] Instant moved(Where path, Instant planned, size_t begin, size_t end) const;
 
   // And after all of them.
   [[nodiscard]] size_t all() const { return history_.size(); }
   [[nodiscard]] PathState state(Where path) const { return state(path, all()); }
-  [[nodiscard]] Duration detection(Duration interval) const;
-  [[nodiscard]] Duration overdue(Duration interval) const;
-  [[nodiscard]] std::vector<Duration> paces() const;
+  [[nodiscard]] Duration detection(size_t lan, Duration interval) const;
+  [[nodiscard]] Duration overdue(size_t lan, Duration interval) const;
+  [[nodiscard]] std::vector<Duration> paces(size_t lan) const;
+  [[nodiscard]] Duration shortest(size_t lan) const;
+  [[nodiscard]] Duration longest(size_t lan) const;
   [[nodiscard]] Duration shortest() const;
-  [[nodiscard]] Duration longest() const;
   [[nodiscard]] std::optional<Instant> heard_at(Where path) const;
   [[nodiscard]] std::optional<Instant> silent_at(Where path) const;
   [[nodiscard]] bool fresh(Where path, Instant at) const;

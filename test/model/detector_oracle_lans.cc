@@ -43,9 +43,9 @@ bool DetectorOracle::nobody_is_heard(size_t lan, Instant at) const {
     return !heard || at - *heard >= time;
   };
   const uint32_t here = count(lan, PathState::kUp);
-  if (here < 2 || !quiet_for(lan, overdue(longest()))) return false;
-  const Duration lively = std::min(shortest() * 2, overdue(shortest()));
+  if (here < 2 || !quiet_for(lan, overdue(lan, longest(lan)))) return false;
   for (size_t other = 0; other < config_.lans; other++) {
+    const Duration lively = std::min(shortest(other) * 2, overdue(other, shortest(other)));
     const bool as_many = count(other, PathState::kUp) * 2 > here;
     if (other != lan && as_many && !quiet_for(other, lively)) return true;
   }

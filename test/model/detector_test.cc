@@ -72,9 +72,9 @@ class World {
 
   OracleConfig configure() {
     EngineConfig& config = rig_.config;
-    config.interval = any_interval();
-    config.fail_after = 1 + any(4);
-    config.restore_after = 1 + any(6);
+    const Timing same{any_interval(), 1 + any(4), 1 + any(6)};
+    config.plan.timing.fill(same);
+    if (any(2) == 0) config.plan.timing[any(lans_)] = {any_interval(), 1 + any(4), 1 + any(6)};
     peers_.resize(1 + any(4));
     for (size_t i = 0; i < peers_.size(); i++) {
       Neighbour& peer = peers_[i];
@@ -85,8 +85,7 @@ class World {
       peer.wires.resize(lans_);
       peer.says_partial.assign(lans_, false);
     }
-    return {peers_.size(),   lans_,       config.fail_after, config.restore_after,
-            config.interval, config.host, config.incarnation};
+    return {peers_.size(), lans_, config.plan.timing, config.host, config.incarnation};
   }
 
   [[nodiscard]] Instant next_event() const {

@@ -48,16 +48,17 @@ Way PlannerOracle::leave(const Way& was, size_t lan, const PeerView& view) const
   return {was.via, {}, {}};
 }
 
-Duration PlannerOracle::both_serve(const PeerView::PathView& path) const {
-  const DetectorRules rules{config_.fail_after, config_.restore_after};
-  return detection_time(rules, std::max(path.interval, config_.interval));
+Duration PlannerOracle::both_serve(const PeerView& view, size_t lan) const {
+  const Timing& timing = config_.plan.timing[lan];
+  const Duration slower = std::max(view.paths[lan].interval, timing.interval);
+  return detection_time({timing.fail_after}, slower);
 }
 
 // After the hold time both LANs serve for a detection time, then the own one alone.
 Way PlannerOracle::come_back(Instant now, const Way& was, size_t lan, const PeerView& view) const {
   const auto& path = view.paths[lan];
   if (!was.via || view.paths[*was.via].state != PathState::kUp) return {};
-  if (was.returns) return now >= *was.returns + both_serve(path) ? Way{} : was;
+  if (was.returns) return now >= *was.returns + both_serve(view, lan) ? Way{} : was;
   if (drained(*was.via)) return {was.via, now, {}};
   if (plan_.switchback != Switchback::kAuto && !was.permitted) return was;
   if (now < path.since + plan_.hold) return was;
@@ -90,14 +91,14 @@ bool PlannerOracle::accept(Instant now, size_t peer, size_t lan, std::optional<s
   if (via == way.via) return true;
   if (path.state == PathState::kUp && !path.suspect) return false;
   // It had just come back when it went again.
-  const bool was_back = was.returns && now == *was.returns + both_serve(path);
+  const bool was_back = was.returns && now == *was.returns + both_serve(view, lan);
   const Way anew = was_back ? leave({}, lan, view) : way;
   // It is just being heard again: moving it away now would be a flap, for half as long again as
   // revalidation takes, and a detection time.
   const Instant since = was.hesitates.value_or(now);
-  const Duration patience =
-      path.interval * config_.restore_after * 3 / 2 +
-      detection_time({config_.fail_after, config_.restore_after}, path.interval);
+  const Timing& timing = config_.plan.timing[lan];
+  const Duration patience = path.interval * timing.restore_after * 3 / 2 +
+                            detection_time({timing.fail_after}, path.interval);
   const bool hesitates = !via && !was.via && path.heard_again && !path.suspect;
   if (hesitates && now < since + patience) {
     way = {{}, {}, since};

@@ -72,7 +72,7 @@ class PlannerOracle {
   [[nodiscard]] std::optional<size_t> first(size_t lan, const PeerView& view, bool fresh,
                                             bool drained_ones) const;
   [[nodiscard]] Way leave(const Way& was, size_t lan, const PeerView& view) const;
-  [[nodiscard]] Duration both_serve(const PeerView::PathView& path) const;
+  [[nodiscard]] Duration both_serve(const PeerView& view, size_t lan) const;
   [[nodiscard]] Way come_back(Instant now, const Way& was, size_t lan, const PeerView& view) const;
   [[nodiscard]] RouteTarget target(const PeerView& view, size_t lan, size_t via,
                                    bool returning) const;

@@ -61,9 +61,7 @@ class Scene {
   [[nodiscard]] static LanIndex index(size_t lan) { return {static_cast<uint8_t>(lan)}; }
 
   const EngineConfig& configure() {
-    rig_.config.interval = kInterval;
-    rig_.config.fail_after = 2 + any(3);
-    rig_.config.restore_after = 1 + any(6);
+    for (Timing& timing : rig_.config.plan.timing) timing = {kInterval, 2 + any(3), 1 + any(6)};
     rig_.config.plan.hold = Duration::ms(any(2) * 100);
     shape_routes(rig_.config.plan);
     const size_t peers = 1 + any(5);
@@ -269,9 +267,9 @@ class Scene {
   [[nodiscard]] bool moved(size_t lan) const { return lan_row(lan).moved; }
 
   [[nodiscard]] PeerView view_of(size_t peer) const {
-    const DetectorRules rules{rig_.config.fail_after, rig_.config.restore_after};
     PeerView view;
     for (size_t lan = 0; lan < lans_; lan++) {
+      const DetectorRules rules{rig_.config.plan.timing[lan].fail_after};
       const PathRow row = rig_.path(rig_.peers[peer].id.value, lan);
       const LanRow whole = lan_row(lan);
       PeerView::PathView path;

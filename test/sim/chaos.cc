@@ -14,6 +14,11 @@ constexpr int64_t kIntervalsMs[] = {10, 20, 50, 100};
 
 }  // namespace
 
+Timing random_timing(Random& random) {
+  return {Duration::ms(kIntervalsMs[random.below(4)]), 2 + static_cast<uint32_t>(random.below(3)),
+          1 + static_cast<uint32_t>(random.below(10))};
+}
+
 Scene random_scene(Random& random) {
   Scene scene;
   scene.lans = 2 + random.below(2);
@@ -22,9 +27,11 @@ Scene random_scene(Random& random) {
   const Duration common = Duration::ms(kIntervalsMs[random.below(4)]);
   for (HostOptions& host : scene.hosts) {
     host.requestor = random.below(4) != 0;
-    host.interval = mixed ? Duration::ms(kIntervalsMs[random.below(4)]) : common;
-    host.fail_after = 2 + static_cast<uint32_t>(random.below(3));
-    host.restore_after = 1 + static_cast<uint32_t>(random.below(10));
+    Timing timing = random_timing(random);
+    if (!mixed) timing.interval = common;
+    host.timing = HostOptions::on_all_lans(timing);
+    if (mixed && random.below(2) == 0)
+      host.timing[random.below(scene.lans)] = random_timing(random);
   }
   scene.hosts[0].requestor = true;
   return scene;
@@ -57,6 +64,7 @@ const char* to_string(Fault fault) {
     case Fault::kCarrierLost: return "carrier-lost";
     case Fault::kCarrierBack: return "carrier-back";
     case Fault::kEntryDeleted: return "entry-deleted";
+    case Fault::kRetimed: return "retimed";
     case Fault::kNewsLost: return "news-lost";
   }
   return "invalid";
@@ -145,6 +153,7 @@ void Chaos::strike_host(Fault fault, size_t host) {
     case Fault::kCarrierLost: cluster.carrier(any_lan(), host, false); break;
     case Fault::kCarrierBack: cluster.carrier(any_lan(), host, true); break;
     case Fault::kEntryDeleted: delete_entry(host, true); break;
+    case Fault::kRetimed: cluster.retime(any_lan(), host, random_timing(random_)); break;
     case Fault::kNewsLost: delete_entry(host, false); break;
     default: FAILD_CHECK(false);
   }
@@ -184,18 +193,18 @@ void Chaos::heal() {
 //   crossed one of those is repeated                  one retry floor, 2 I both LANs serve D the
 //   LAN's rule goes, standby entries come                        3 I
 Duration Chaos::bound() const {
-  Duration slowest, detection;
-  uint32_t good = 0;
+  Timing worst{Duration(), 0, 0};
   for (size_t i = 0; i < cluster.size(); i++) {
-    slowest = std::max(slowest, const_cast<Cluster&>(cluster).host(i).options.interval);
+    for (size_t lan = 0; lan < cluster.lans(); lan++) {
+      const Timing& timing = const_cast<Cluster&>(cluster).host(i).options.timing[lan];
+      worst.interval = std::max(worst.interval, timing.interval);
+      worst.fail_after = std::max(worst.fail_after, timing.fail_after);
+      worst.restore_after = std::max(worst.restore_after, timing.restore_after);
+    }
   }
-  for (size_t i = 0; i < cluster.size(); i++) {
-    const HostOptions& options = const_cast<Cluster&>(cluster).host(i).options;
-    good = std::max(good, options.restore_after);
-    const DetectorRules rules{options.fail_after, options.restore_after};
-    detection = std::max(detection, detection_time(rules, slowest));
-  }
-  return Duration::ms(5300) + slowest * (int64_t{good} + 9) + detection;
+  const Duration slowest = worst.interval;
+  const Duration detection = detection_time({worst.fail_after}, slowest);
+  return Duration::ms(5300) + slowest * (int64_t{worst.restore_after} + 9) + detection;
 }
 
 bool Chaos::settled(size_t host) {

@@ -16,6 +16,7 @@ struct Scene {
   std::vector<HostOptions> hosts;
 };
 [[nodiscard]] Scene random_scene(Random& random);
+[[nodiscard]] Timing random_timing(Random& random);
 
 // Everything that can go wrong, by name.
 enum class Fault : uint8_t {
@@ -43,9 +44,10 @@ enum class Fault : uint8_t {
   kCarrierLost,
   kCarrierBack,
   kEntryDeleted,
+  kRetimed,   // another interval, fail-after and restore-after on one LAN
   kNewsLost,  // an entry is deleted, and nobody hears of it until the next dump
 };
-inline constexpr size_t kFaults = 23;
+inline constexpr size_t kFaults = 24;
 [[nodiscard]] const char* to_string(Fault fault);
 
 class Chaos {

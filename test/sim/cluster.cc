@@ -115,6 +115,15 @@ void Cluster::set_loss(uint32_t per_mille, uint32_t most_in_a_row) {
   }
 }
 
+Plan Cluster::plan_of(size_t i) const {
+  Plan plan;
+  plan.timing = hosts_[i].options.timing;
+  for (size_t lan = 0; lan < lans_; lan++) {
+    FAILD_CHECK(plan.preference.push(LanIndex{static_cast<uint8_t>(lan)}));
+  }
+  return plan;
+}
+
 void Cluster::start(size_t i) {
   Host& host = hosts_[i];
   EngineConfig config;
@@ -123,9 +132,7 @@ void Cluster::start(size_t i) {
   config.name.assign("host" + std::to_string(i + 1));
   config.cluster = cluster_hash("sim");
   config.requestor = host.options.requestor;
-  config.interval = host.options.interval;
-  config.fail_after = host.options.fail_after;
-  config.restore_after = host.options.restore_after;
+  config.plan = plan_of(i);
   config.max_peers = std::max<size_t>(16, size());
   config.seed = random_.next();
   for (size_t lan = 0; lan < lans_; lan++) {
@@ -136,7 +143,6 @@ void Cluster::start(size_t i) {
     ours.mac = mac_of(lan, i);
     FAILD_CHECK(ours.addresses.push(Prefix{address(lan, i), 16}));
     FAILD_CHECK(config.lans.push(ours));
-    FAILD_CHECK(config.plan.preference.push(LanIndex{static_cast<uint8_t>(lan)}));
   }
   host.engine = std::make_unique<Engine>(config, now_);
   host.kernel.dump(now_, *host.engine);
@@ -169,6 +175,14 @@ void Cluster::carrier(size_t lan, size_t i, bool present) {
   const LinkChange change{LanIndex{static_cast<uint8_t>(lan)}, present};
   if (!hosts_[i].engine) return;
   step(i, [&](Engine& engine, Effects& effects) { engine.on_link(now_, change, effects); });
+}
+
+void Cluster::retime(size_t lan, size_t i, const Timing& timing) {
+  hosts_[i].options.timing[lan] = timing;
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = plan_of(i);
+  step(i, [&](Engine& engine, Effects& effects) { engine.on_command(now_, command, effects); });
 }
 
 void Cluster::drop_received(size_t lan, size_t i, uint32_t count) {

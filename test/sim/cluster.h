@@ -6,6 +6,7 @@
 // poll_at, a fault of the scenario): a minute of a cluster costs milliseconds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -54,9 +55,13 @@ class Kernel {
 
 struct HostOptions {
   bool requestor = true;
-  Duration interval = Duration::ms(10);
-  uint32_t fail_after = 3;
-  uint32_t restore_after = 10;
+  std::array<Timing, kMaxLans> timing = on_all_lans({Duration::ms(10), 3, 10});
+
+  [[nodiscard]] static std::array<Timing, kMaxLans> on_all_lans(const Timing& timing) {
+    std::array<Timing, kMaxLans> all;
+    all.fill(timing);
+    return all;
+  }
 };
 
 struct Host {
@@ -83,6 +88,8 @@ class Cluster {
   void stop(size_t host);                  // goodbye and clean-up
   void stall(size_t host, Duration time);  // its thread sleeps; packets wait in its sockets
   void carrier(size_t lan, size_t host, bool present);  // the host's own interface; cuts nothing
+  // A reload: the host's timing on that LAN is now another one.
+  void retime(size_t lan, size_t host, const Timing& timing);
   // Its kernel drops packets before the daemon reads them, and counts them.
   void drop_received(size_t lan, size_t host, uint32_t count);
   Link& link(size_t lan, size_t from, size_t to);
@@ -110,6 +117,7 @@ class Cluster {
   // Called after every step of every engine.
   std::function<void(size_t host)> after_step;
 
+  [[nodiscard]] Plan plan_of(size_t host) const;
   [[nodiscard]] static IpAddress address(size_t lan, size_t host);
   [[nodiscard]] static HostId id(size_t host) { return HostId{0x1000 + host}; }
   [[nodiscard]] size_t lans() const { return lans_; }

@@ -228,7 +228,7 @@ TEST_CASE("a direction that dies in the middle of the handshake is judged all th
 
 TEST_CASE("a restarted host that was mute for a while is not judged by what was said of it then") {
   HostOptions quick;
-  quick.restore_after = 3;
+  quick.timing = HostOptions::on_all_lans({Duration::ms(10), 3, 3});
   Cluster cluster = started(18, 2, {quick, quick});
   cluster.link(1, 1, 0).cut = true;  // host 1 is mute on LAN B
   cluster.run(Duration::ms(200));

@@ -20,9 +20,9 @@ bool Invariants::quiet(size_t host) const {
 }
 
 Duration Invariants::patience(size_t host, const PathRow& row) const {
-  const HostOptions& options = cluster_.host(host).options;
-  const DetectorRules rules{options.fail_after, options.restore_after};
-  return row.interval * options.restore_after * 3 / 2 + detection_time(rules, row.interval);
+  const Timing& timing = cluster_.host(host).options.timing[row.lan.value];
+  return row.interval * timing.restore_after * 3 / 2 +
+         detection_time({timing.fail_after}, row.interval);
 }
 
 void Invariants::look(size_t host) {
@@ -51,7 +51,6 @@ bool Invariants::suspect(const Engine& engine, const PathRow& row) const {
 
 void Invariants::look_at_peer(size_t host, size_t peer) {
   const HostOptions& options = cluster_.host(host).options;
-  const DetectorRules rules{options.fail_after, options.restore_after};
   const Engine& engine = *cluster_.host(host).engine;
   std::array<PathRow, kMaxLans> rows;
   std::array<bool, kMaxLans> known{};
@@ -62,7 +61,8 @@ void Invariants::look_at_peer(size_t host, size_t peer) {
     known[lan] = engine.read_path(cluster_.now(), peer, LanIndex{static_cast<uint8_t>(lan)}, &row);
     if (!known[lan]) continue;
     trouble = trouble || row.state == PathState::kDown || row.alternate;
-    const bool fresh = row.silence && *row.silence < overdue_time(rules, row.interval);
+    const bool fresh =
+        row.silence && *row.silence < overdue_time({options.timing[lan].fail_after}, row.interval);
     if (row.state == PathState::kUp && fresh && !suspect(engine, row)) good = lan;
   }
   for (size_t lan = 0; lan < cluster_.lans() && trouble; lan++) {
@@ -107,9 +107,7 @@ void Invariants::replay(size_t host, bool dump) {
   const uint64_t before = cluster_.host(host).kernel.changes;
   Command same;
   same.kind = Command::Kind::kSetPlan;
-  for (size_t lan = 0; lan < cluster_.lans(); lan++) {
-    FAILD_CHECK(same.plan.preference.push(LanIndex{static_cast<uint8_t>(lan)}));
-  }
+  same.plan = cluster_.plan_of(host);
   cluster_.step(host, [&](Engine& engine, Effects& effects) {
     engine.on_command(cluster_.now(), same, effects);
   });

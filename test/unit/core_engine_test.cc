@@ -141,7 +141,7 @@ TEST_CASE("when every LAN falls silent after a stall, none of them is judged") {
 // Found by the model: two intervals ago is not lately when one missed packet is a verdict.
 TEST_CASE("when every LAN falls silent and the first missed packet counts, none is judged") {
   Rig rig(2);
-  rig.config.fail_after = 1;
+  rig.config.plan.timing.fill({Duration::ms(10), 1, 10});
   rig.add_peer(2);
   rig.add_peer(3);
   rig.begin();

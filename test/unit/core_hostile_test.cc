@@ -191,7 +191,8 @@ TEST_CASE("a list that names us with every second packet moves no traffic to and
     rig.run(Duration::ms(10));
   }
   // each time `restore_after` good packets, and the one that names us
-  CHECK(rig.engine->counters().verdicts_down - verdicts <= 100 / rig.config.restore_after);
+  CHECK(rig.engine->counters().verdicts_down - verdicts <=
+        100 / rig.config.plan.timing[0].restore_after);
 }
 
 TEST_CASE("who names us again as soon as we believe it gains nothing over who falls silent") {
@@ -203,7 +204,8 @@ TEST_CASE("who names us again as soon as we believe it gains nothing over who fa
     rig.run(Duration::ms(10));
   }
   // each time `restore_after` good packets, and the one that names us
-  CHECK(rig.engine->counters().verdicts_down - verdicts <= 1000 / rig.config.restore_after);
+  CHECK(rig.engine->counters().verdicts_down - verdicts <=
+        1000 / rig.config.plan.timing[0].restore_after);
 }
 
 TEST_CASE("a peer that hears us again is believed when it has proven itself, and no later") {
@@ -230,7 +232,7 @@ TEST_CASE("a peer that hears us again is believed when it has proven itself, and
 
 TEST_CASE("many solicits that are due together leave room for our inquiries") {
   Rig rig(1, 256);
-  rig.config.interval = Duration::seconds(1);
+  rig.config.plan.timing.fill({Duration::seconds(1), 3, 10});
   for (uint64_t id = 2; id < 202; id++) {
     rig.add_peer(id);
     rig.peers.back().interval = Duration::seconds(1);
@@ -311,7 +313,7 @@ TEST_CASE("strangers who never proved themselves keep nobody out of the table fo
 }
 
 void settle_slowly(Rig& rig, uint64_t peers) {
-  rig.config.interval = Duration::ms(100);
+  rig.config.plan.timing.fill({Duration::ms(100), 3, 10});
   for (uint64_t id = 2; id < 2 + peers; id++) {
     rig.add_peer(id);
     rig.peers.back().interval = Duration::ms(100);

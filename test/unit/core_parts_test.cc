@@ -177,7 +177,7 @@ TEST_CASE("sequences wrap") {
 struct Paths {
   std::array<Path, 3> paths;
   Plan plan;
-  DetectorRules rules;
+  std::array<DetectorRules, 3> rules;
   Paths() {
     for (size_t i = 0; i < 3; i++) {
       paths[i].state = PathState::kUp;

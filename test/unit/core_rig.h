@@ -39,7 +39,7 @@ class Rig {
     config.name.assign("we");
     config.cluster = 5;
     config.requestor = requestor;
-    config.interval = Duration::ms(10);
+    config.plan.timing.fill({Duration::ms(10), 3, 10});
     config.max_peers = max_peers;
     for (size_t i = 0; i < lans; i++) {
       LanConfig lan;
