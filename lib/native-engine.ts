@@ -1,6 +1,7 @@
 // The addon's engine with its snapshots as promises: what lib/native.ts exports as `native.Engine`.
 //
-// Natively a snapshot is asked for and later found, and the engine's thread rings when it is there.
+// Natively a snapshot (of the tables, or with a query of the flight recorder) is asked for and later
+// found, one at a time, and the engine's thread rings when it is there.
 // A ring is for whoever drains, so this class drains first, keeps what it finds for the user, and
 // looks for the snapshot; the user sees events only. The time-out is a timer of JavaScript, since
 // an engine whose thread hangs rings no more.
@@ -10,6 +11,8 @@ import type {
   NativeEngine,
   NativeEvent,
   NativeFacts,
+  NativeProbeQuery,
+  NativeProbes,
   NativeRuntimeConfig,
   NativeSnapshot,
 } from './native.js';
@@ -22,11 +25,11 @@ const snapshotTimeoutMs = 2000;
 const maxBacklog = 4096;
 
 /** The class that the addon exports. */
-export interface RawEngine extends Omit<NativeEngine, 'snapshot'> {
+export interface RawEngine extends Omit<NativeEngine, 'snapshot' | 'probes'> {
   /** The id of the answer to come; null while another snapshot is under way. */
-  requestSnapshot(): number | null;
+  requestSnapshot(query: NativeProbeQuery | null): number | null;
   /** Null until the snapshot that was asked for is complete; then once. */
-  takeSnapshot(): NativeSnapshot | null;
+  takeSnapshot(): Taken | null;
 }
 export type RawEngineClass = new (config: NativeRuntimeConfig, onWake: () => void) => RawEngine;
 export type NativeEngineClass = new (
@@ -34,10 +37,19 @@ export type NativeEngineClass = new (
   onWake: () => void,
 ) => NativeEngine;
 
+type Taken = NativeSnapshot | NativeProbes;
+
 interface Waiting {
-  resolve(snapshot: NativeSnapshot): void;
+  resolve(taken: Taken): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
+}
+
+/** One snapshot, and those whom it serves. */
+interface Errand {
+  /** Null: the tables. */
+  query: NativeProbeQuery | null;
+  waiting: Waiting[];
 }
 
 export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
@@ -48,12 +60,10 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     #backlog: NativeEvent[] = [];
     #lostHere = 0;
     #lostInRing = 0;
-    /**
-     * Those whom the snapshot under way serves, and those who asked while it was: they get the
-     * next.
-     */
-    #waiting: Waiting[] = [];
-    #waitingNext: Waiting[] = [];
+    /** The first is under way. Who asks for the tables meanwhile gets the next one of those. */
+    #errands: Errand[] = [];
+    /** What comes next answers an errand that was given up. */
+    #stale = false;
 
     constructor(config: NativeRuntimeConfig, onWake: () => void) {
       this.#raw = new Raw(config, () => this.#wake());
@@ -90,15 +100,24 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     }
 
     snapshot(): Promise<NativeSnapshot> {
+      return this.#ask(null) as Promise<NativeSnapshot>;
+    }
+
+    probes(query: NativeProbeQuery): Promise<NativeProbes> {
+      return this.#ask(query) as Promise<NativeProbes>;
+    }
+
+    #ask(query: NativeProbeQuery | null): Promise<Taken> {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => this.#expire(), snapshotTimeoutMs);
         const waiting = { resolve, reject, timer };
-        if (this.#waiting.length > 0) {
-          this.#waitingNext.push(waiting);
+        const next = this.#errands.slice(1).find((errand) => errand.query === null);
+        if (query === null && next !== undefined) {
+          next.waiting.push(waiting);
           return;
         }
-        this.#waiting.push(waiting);
-        this.#request();
+        this.#errands.push({ query, waiting: [waiting] });
+        if (this.#errands.length === 1) this.#request();
       });
     }
 
@@ -118,31 +137,34 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
         if (this.#backlog.length < maxBacklog) this.#backlog.push(event);
         else this.#lostHere += 1;
       }
-      if (this.#waiting.length > 0) this.#deliver();
+      if (this.#errands.length > 0) this.#deliver();
     }
 
     #request(): void {
+      const [errand] = this.#errands;
+      if (errand === undefined) return;
       try {
         this.#raw.takeSnapshot(); // one that came after its time-out is too old for anybody now
-        const id = this.#raw.requestSnapshot();
-        if (id !== null) this.#answerIds.add(id); // null: one under way that nobody waited for
+        const id = this.#raw.requestSnapshot(errand.query);
+        this.#stale = id === null; // one is under way that nobody waited for
+        if (id !== null) this.#answerIds.add(id);
       } catch (error) {
-        this.#failAll(error as Error);
+        this.#errands.shift();
+        failErrand(errand, error as Error);
+        this.#request();
       }
     }
 
     /** Looks for the snapshot itself and not for its answer, which a full ring may have lost. */
     #deliver(): void {
-      const snapshot = this.#raw.takeSnapshot();
-      if (snapshot === null) return;
-      const served = this.#waiting;
-      this.#waiting = this.#waitingNext;
-      this.#waitingNext = [];
-      for (const { resolve, timer } of served) {
+      const taken = this.#raw.takeSnapshot();
+      if (taken === null) return;
+      const served = this.#stale ? undefined : this.#errands.shift();
+      for (const { resolve, timer } of served?.waiting ?? []) {
         clearTimeout(timer);
-        resolve(snapshot);
+        resolve(taken);
       }
-      if (this.#waiting.length > 0) this.#request();
+      this.#request();
     }
 
     /**
@@ -150,21 +172,24 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
      * more.
      */
     #expire(): void {
-      const before = this.#waiting;
+      const [before] = this.#errands;
       this.#fill();
-      if (this.#waiting !== before) return;
+      if (this.#errands[0] !== before) return;
       const message = `the engine's thread did not answer within ${snapshotTimeoutMs} ms`;
       this.#failAll(new FaildError('ETIMEDOUT', message));
     }
 
     #failAll(error: Error): void {
-      const failed = [...this.#waiting, ...this.#waitingNext];
-      this.#waiting = [];
-      this.#waitingNext = [];
-      for (const { reject, timer } of failed) {
-        clearTimeout(timer);
-        reject(error);
-      }
+      const failed = this.#errands;
+      this.#errands = [];
+      for (const errand of failed) failErrand(errand, error);
     }
   };
+}
+
+function failErrand({ waiting }: Errand, error: Error): void {
+  for (const { reject, timer } of waiting) {
+    clearTimeout(timer);
+    reject(error);
+  }
 }

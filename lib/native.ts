@@ -136,6 +136,54 @@ export interface NativeEvent {
   id: number;
   error: number;
   destination: string | null;
+  /** Of a verdict: what was recorded of the path, or of some paths of the LAN; empty: no room. */
+  dumps?: NativeDump[];
+}
+
+/** One packet in the flight recorder (`Probe` of native/core/flight_recorder.h). */
+export interface NativeProbe {
+  /** Sent, or arrived. */
+  atUs: number;
+  kind: 'inq' | 'ack' | 'solicit' | 'solicit-ack' | 'bye';
+  sent: boolean;
+  /** Of an ACK: that of the inquiry which it answers. */
+  sequence: number;
+  /**
+   * Of an ACK that was received: the round trip. Of all else that was received: how long it lay
+   * unread. Of what we sent: how much later than it was due. Whole microseconds, 16.8 s at most.
+   */
+  lagUs: number;
+  urgent: boolean;
+  /** It says that its sender does not hear whom it is for. */
+  unheard: boolean;
+  /** Duplicated, reordered or replayed: no evidence. */
+  refused: boolean;
+}
+/** One ring of it: of a path, or (host null) of what is sent to everybody on a LAN. */
+export interface NativeRecording {
+  host: string | null;
+  lan: number;
+  intervalUs: number;
+  /** All that were ever noted; the last of `probes` has this number. */
+  count: number;
+  /** Oldest first. */
+  probes: NativeProbe[];
+}
+export interface NativeDump {
+  path: NativeRecording;
+  lan: NativeRecording;
+}
+/** `null`: of everybody, on all LANs. Rings whose last probe is older than `sinceUs` are left out. */
+export interface NativeProbeQuery {
+  host: string | null;
+  lan: number | null;
+  sinceUs: number;
+}
+export interface NativeProbes {
+  takenUs: number;
+  recordings: NativeRecording[];
+  /** Rings for which there was no room: 1024 are read at a time. */
+  leftOut: number;
 }
 
 export interface NativePathRow {
@@ -256,6 +304,8 @@ export interface NativeEngine {
    * answer within 2 s.
    */
   snapshot(): Promise<NativeSnapshot>;
+  /** What the flight recorder holds; likewise. */
+  probes(query: NativeProbeQuery): Promise<NativeProbes>;
   /** Grows while the engine's thread makes progress. */
   heartbeatCount(): number;
 }
@@ -325,6 +375,7 @@ export interface VirtualEngine {
   /** The path table alone, for who looks after every step. */
   paths(nowUs: number): NativePathRow[];
   snapshot(nowUs: number): NativeSnapshot;
+  probes(nowUs: number, query: NativeProbeQuery): NativeProbes;
 }
 
 /** A decoded heartbeat, for tools and tests; fields as in docs/wire.md. */

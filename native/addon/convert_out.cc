@@ -126,7 +126,10 @@ Napi::Object from_effects(Napi::Env env, const Effects& effects) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("sends", from_list(env, effects.sends, from_send));
   object.Set("routeOps", from_list(env, effects.route_ops, from_route_op));
-  object.Set("events", from_list(env, effects.events, from_event));
+  const std::span<const ProbeDump> dumps(effects.dumps.data(), effects.dumps.size());
+  object.Set("events", from_list(env, effects.events, [&](Napi::Env, const Event& event) {
+               return from_event(env, event, dumps);
+             }));
   object.Set("resync", effects.resync);
   return object;
 }

@@ -43,6 +43,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value take_snapshot(const Napi::CallbackInfo& info);
   Napi::Value heartbeat_count(const Napi::CallbackInfo& info);
 
+  void take_dumps();
   [[nodiscard]] bool require_running(Napi::Env env) const;
   static void wake(void* self);                   // on the engine's thread
   static void on_bell(napi_env env, void* self);  // the same, arrived
@@ -51,7 +52,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   std::unique_ptr<Runtime> runtime_;
   Bell* bell_ = nullptr;  // Node frees it
   size_t lan_count_ = 0;
-  uint32_t last_id_ = 0;  // of commands and snapshots
+  uint32_t last_id_ = 0;          // of commands and snapshots
+  std::vector<ProbeDump> dumps_;  // taken, whose events were not; kDumpRingSlots at most
   bool running_ = false;
 };
 
@@ -126,6 +128,14 @@ Napi::Value EngineObject::facts(const Napi::CallbackInfo& info) {
   return from_facts(info.Env(), runtime_->facts());
 }
 
+// A dump comes before its event, so that this, called after taking some events, has theirs.
+void EngineObject::take_dumps() {
+  std::array<ProbeDump, 8> chunk;
+  while (const size_t count = runtime_->drain_dumps(chunk.data(), chunk.size())) {
+    dumps_.insert(dumps_.end(), chunk.begin(), chunk.begin() + static_cast<ptrdiff_t>(count));
+  }
+}
+
 // After stop() too: the last events are worth reading.
 Napi::Value EngineObject::drain(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -136,9 +146,17 @@ Napi::Value EngineObject::drain(const Napi::CallbackInfo& info) {
   Napi::Array events = Napi::Array::New(env);
   do {
     count = runtime_->drain(chunk.data(), chunk.size(), &lost);
+    take_dumps();
     const Napi::HandleScope scope(env);
-    for (size_t i = 0; i < count; i++) events.Set(taken++, from_event(env, chunk[i]));
+    for (size_t i = 0; i < count; i++) {
+      events.Set(taken++, from_event(env, chunk[i], dumps_));
+      if (chunk[i].kind == EventKind::kAnswer || chunk[i].id == 0) continue;
+      std::erase_if(dumps_, [&](const ProbeDump& dump) { return dump.id == chunk[i].id; });
+    }
   } while (count == chunk.size() && taken < kEventRingSlots);
+  // Those of events that were lost make room.
+  const size_t surplus = dumps_.size() - std::min(dumps_.size(), kDumpRingSlots);
+  dumps_.erase(dumps_.begin(), dumps_.begin() + static_cast<ptrdiff_t>(surplus));
   // A flood that outruns us must not hold JavaScript for ever: the rest gets a turn of its own.
   if (count == chunk.size()) bell_->ring();
   Napi::Object result = Napi::Object::New(env);
@@ -163,13 +181,18 @@ Napi::Value EngineObject::command(const Napi::CallbackInfo& info) {
 Napi::Value EngineObject::request_snapshot(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!require_running(env)) return env.Undefined();
+  std::optional<ProbeQuery> query;
+  if (!info[0].IsNull()) query = to_probe_query(info[0], lan_count_);
+  if (failed(env)) return env.Undefined();
   const uint32_t id = ++last_id_;
-  return runtime_->request_snapshot(id) ? Napi::Number::New(env, id) : env.Null();
+  return runtime_->request_snapshot(id, query) ? Napi::Number::New(env, id) : env.Null();
 }
 
 Napi::Value EngineObject::take_snapshot(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   const std::unique_ptr<Snapshot> snapshot = runtime_->take_snapshot();
-  return snapshot == nullptr ? info.Env().Null() : from_snapshot(info.Env(), *snapshot);
+  if (snapshot == nullptr) return env.Null();
+  return snapshot->query ? from_probes(env, *snapshot) : from_snapshot(env, *snapshot);
 }
 
 Napi::Value EngineObject::heartbeat_count(const Napi::CallbackInfo& info) {

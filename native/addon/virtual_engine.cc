@@ -9,6 +9,7 @@
 
 #include "addon/classes.h"
 #include "addon/convert.h"
+#include "io/snapshot_filler.h"
 
 namespace faild {
 namespace {
@@ -28,6 +29,7 @@ class VirtualEngine : public Napi::ObjectWrap<VirtualEngine> {
                         InstanceMethod<&VirtualEngine::on_deadline>("onDeadline"),
                         InstanceMethod<&VirtualEngine::poll_at_us>("pollAtUs"),
                         InstanceMethod<&VirtualEngine::paths>("paths"),
+                        InstanceMethod<&VirtualEngine::probes>("probes"),
                         InstanceMethod<&VirtualEngine::snapshot>("snapshot")});
   }
 
@@ -142,6 +144,20 @@ class VirtualEngine : public Napi::ObjectWrap<VirtualEngine> {
     const Instant now = read_now(info[0]);
     if (failed(info.Env())) return info.Env().Undefined();
     return from_snapshot(info.Env(), read_tables(now));
+  }
+
+  // Through the same filler as the real engine's.
+  Napi::Value probes(const Napi::CallbackInfo& info) {
+    const Instant now = read_now(info[0]);
+    const ProbeQuery query = to_probe_query(info[1], engine_->lan_count());
+    if (failed(info.Env())) return info.Env().Undefined();
+    Snapshot snapshot;
+    snapshot.query = query;
+    snapshot.recordings.reserve(kMaxRecordings);
+    SnapshotFiller filler;
+    filler.begin(&snapshot);
+    while (!filler.advance(now, *engine_)) continue;
+    return from_probes(info.Env(), snapshot);
   }
 
   std::vector<PathRow> read_paths(Instant now) const {

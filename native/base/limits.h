@@ -28,9 +28,18 @@ inline constexpr size_t kMaxMissing = 64;
 inline constexpr size_t kMaxSendsPerStep = 64;
 inline constexpr size_t kMaxRouteOpsPerStep = 256;
 inline constexpr size_t kMaxEventsPerStep = 256;
+inline constexpr size_t kMaxDumpsPerStep = 8;  // of what was recorded of paths that went down
+
+// The flight recorder keeps so many probes of each path, and of what is sent to all on each LAN.
+// Twice as many would take a path's memory beyond 2 KB (test/io/locked_memory_test.cc).
+inline constexpr size_t kProbesKept = 8;
+// of a LAN that was judged dead: so many of its paths are dumped
+inline constexpr size_t kDumpsPerLan = 4;
 
 // Between the threads.
 inline constexpr size_t kEventRingSlots = 4096;
 inline constexpr size_t kCommandQueueSlots = 256;
+inline constexpr size_t kDumpRingSlots = 64;
+inline constexpr size_t kMaxRecordings = 1024;  // read at a time
 
 }  // namespace faild

@@ -7,17 +7,18 @@
 namespace faild {
 namespace {
 
-// A path's standby entries for all its addresses, or three places (exception, standby, direct) for
-// two of them; and the rules: three that stand always in either family, and those of the LANs.
-// Everything that peers may claim at once would be twice as much memory, locked for what nobody
-// has: the ledger says when it is full.
-constexpr size_t kPlacesPerPath = 6;
+// A path's standby entries for all its addresses, or an exception and a standby entry for two of
+// them, and as many direct ones where TCP's timer is set at the start; and the rules: three that
+// stand always in either family, and those of the LANs. Everything that peers may claim at once
+// would be twice as much memory, locked for what nobody has: the ledger says when it is full.
+constexpr size_t kPlacesPerPath = 4, kDirectPlaces = 2;
 constexpr size_t kRulePlaces = 6 + kMaxLans * kMaxAddressesPerLan;
 
 }  // namespace
 
 size_t route_places(const EngineConfig& config) {
-  return config.max_peers * config.lans.size() * kPlacesPerPath + kRulePlaces;
+  const size_t per_path = kPlacesPerPath + (config.plan.rto_min ? kDirectPlaces : 0);
+  return config.max_peers * config.lans.size() * per_path + kRulePlaces;
 }
 
 bool is_drained(const Plan& plan, LanIndex lan) {

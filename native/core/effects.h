@@ -13,6 +13,7 @@
 #include "base/net.h"
 #include "base/routes.h"
 #include "core/events.h"
+#include "core/flight_recorder.h"
 
 namespace faild {
 
@@ -34,6 +35,7 @@ struct Effects {
   // in order; to be submitted before `sends`
   BoundedVector<RouteOp, kMaxRouteOpsPerStep> route_ops;
   BoundedVector<Event, kMaxEventsPerStep> events;
+  BoundedVector<ProbeDump, kMaxDumpsPerStep> dumps;  // what some of the events rest on
   uint64_t events_lost = 0;  // did not fit: the reader must look at the table
   bool resync = false;       // dump our tables and rules and feed them back (on_resync_*)
 
@@ -41,6 +43,7 @@ struct Effects {
     sends.clear();
     route_ops.clear();
     events.clear();
+    dumps.clear();
     events_lost = 0;
     resync = false;
   }

@@ -346,5 +346,11 @@ bool Engine::read_path(Instant now, size_t peer, LanIndex lan, PathRow* row) con
   return true;
 }
 void Engine::read_lan(LanIndex lan, LanRow* row) const { impl_->read_lan(lan, row); }
+bool Engine::read_probes(size_t peer, LanIndex lan, Recording* out) const {
+  if (!impl_->has_path(static_cast<uint32_t>(peer), lan)) return false;
+  impl_->read_probes(static_cast<uint32_t>(peer), lan, out);
+  return true;
+}
+void Engine::read_probes(LanIndex lan, Recording* out) const { impl_->read_probes(lan, out); }
 
 }  // namespace faild

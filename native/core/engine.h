@@ -112,6 +112,9 @@ class Engine {
   // False: this peer has no address on that LAN and was never heard there, so there is no path.
   [[nodiscard]] bool read_path(Instant now, size_t peer, LanIndex lan, PathRow* row) const;
   void read_lan(LanIndex lan, LanRow* row) const;
+  // The flight recorder: of this path; of what we send to everybody on that LAN.
+  [[nodiscard]] bool read_probes(size_t peer, LanIndex lan, Recording* out) const;
+  void read_probes(LanIndex lan, Recording* out) const;
   [[nodiscard]] const Counters& counters() const;
 
  private:

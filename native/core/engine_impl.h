@@ -10,6 +10,7 @@
 //   engine_mute.cc      heartbeats that do not count for a while
 //   engine_timing.cc    when we speak on each LAN, and how its interval changes
 //   engine_read.cc      rows for readers
+//   engine_recorder.cc  the flight recorder: noting probes, keeping them at a verdict
 //
 // Invariants:
 //  - A chosen alternate was up and fresh when it was chosen; the last path is never withdrawn.
@@ -28,6 +29,7 @@
 
 #include "core/deadline_heap.h"
 #include "core/engine.h"
+#include "core/flight_recorder.h"
 #include "core/missing_list.h"
 #include "core/path.h"
 #include "core/peer_table.h"
@@ -82,6 +84,7 @@ struct Lan {
     uint32_t id = 0;
   };
   std::optional<Probe> probe;
+  FlightRecorder recorder;  // of what we send to everybody
 };
 
 [[nodiscard]] DetectorRules make_rules(const Plan& plan, size_t lan);
@@ -108,6 +111,8 @@ class Engine::Impl {
   // Reading.
   void read_path(Instant now, uint32_t peer, LanIndex lan, PathRow* row) const;
   void read_lan(LanIndex lan, LanRow* row) const;
+  void read_probes(uint32_t peer, LanIndex lan, Recording* out) const;
+  void read_probes(LanIndex lan, Recording* out) const;
   [[nodiscard]] bool has_path(uint32_t peer, LanIndex lan) const;
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
   [[nodiscard]] size_t lan_count() const { return lans_.size(); }
@@ -201,13 +206,21 @@ class Engine::Impl {
   [[nodiscard]] bool send_inquiry(Instant now, LanIndex lan, bool urgent, Effects& effects);
   void send_ack(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void send_solicit(Instant now, uint32_t slot, Effects& effects);
-  void send_goodbyes(Effects& effects);
+  void send_goodbyes(Instant now, Effects& effects);
   void plan_solicit(Instant at, uint32_t slot);
   [[nodiscard]] int probe(Instant now, const Command& command);
   void answer_probe(Instant now, uint32_t slot, Duration round_trip, Effects& effects);
   void refresh_advert();
   [[nodiscard]] SendPacket* start_packet(LanIndex lan, MessageType type, Effects& effects);
-  void finish_packet(SendPacket& packet);
+  void finish_packet(Instant now, SendPacket& packet, FlightRecorder& recorder, Duration late);
+
+  // --- the flight recorder (engine_recorder.cc)
+  void note_arrival(Instant now, const PacketIn& packet, uint32_t slot, bool refused = false);
+  void note_round_trip(const PacketIn& packet, uint32_t slot, Duration round_trip);
+  void note_sent(Instant now, FlightRecorder& recorder, Duration late);
+  [[nodiscard]] uint32_t dump_path(uint32_t slot, Effects& effects);
+  [[nodiscard]] uint32_t dump_lan(LanIndex lan, Effects& effects);
+  [[nodiscard]] bool dump(uint32_t slot, Effects& effects);
 
   // --- muting (engine_mute.cc)
   [[nodiscard]] int mute(Instant now, const Command& command, Effects& effects);
@@ -277,6 +290,7 @@ class Engine::Impl {
   std::pmr::vector<Lan> lans_;
   std::pmr::vector<MissingList> missing_;  // by LAN
   DeadlineHeap heap_;                      // attention clock, lazily early
+  uint32_t last_dump_ = 0;
   RouteStore store_;
   Counters counters_;
 

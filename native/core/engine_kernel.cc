@@ -327,7 +327,7 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
     case Command::Kind::kBye:
       end_mute(now, effects);
       stopped_ = true;
-      send_goodbyes(effects);
+      send_goodbyes(now, effects);
       break;
     case Command::Kind::kCleanup:
       clean_up(command.id);

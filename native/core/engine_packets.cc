@@ -36,7 +36,10 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
     switch (in_.type) {
       case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
       case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
-      case MessageType::kBye: on_goodbye(now, packet.arrived, peer_of(*slot), effects); break;
+      case MessageType::kBye:
+        note_arrival(now, packet, *slot);
+        on_goodbye(now, packet.arrived, peer_of(*slot), effects);
+        break;
     }
   }
   finish_step(now, effects);
@@ -154,9 +157,11 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
   // that follow it old ones.
   const bool silent = !path.hearing && path.good == 0;
   if (last && !comes_after(in_.sequence, *last) && !silent) {
+    note_arrival(now, packet, slot, true);
     drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);
     return;
   }
+  note_arrival(now, packet, slot);
   take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {
@@ -231,9 +236,12 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
              (!path.echo || comes_after(in_.echo_sequence, *path.echo))) {
     asked = lan.sent_at[in_.echo_sequence % kSentWindow];
   } else {
+    note_arrival(now, packet, slot, true);
     drop(now, packet.lan, in_.host, Drop::kUnknownAck, effects);
     return;
   }
+  const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
+  note_round_trip(packet, slot, sample);
   take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {
@@ -256,7 +264,6 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
   if (in_.solicit) path.solicit_at = at + round_trip_pace(rules_for(slot), path.interval);
   path.acked = true;
   path.heard_by_peer = in_.hears_you ? HeardByPeer::kYes : HeardByPeer::kNo;
-  const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
   path.round_trip = path.round_trip ? (*path.round_trip * 7 + sample) / 8 : sample;
   if (in_.solicit) answer_probe(now, slot, sample, effects);
   after_evidence(now, slot, effects);

@@ -64,10 +64,13 @@ SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& 
   return packet;
 }
 
-void Engine::Impl::finish_packet(SendPacket& packet) {
+// `late`: later than it was due.
+void Engine::Impl::finish_packet(Instant now, SendPacket& packet, FlightRecorder& recorder,
+                                 Duration late) {
   packet.size = static_cast<uint16_t>(encode(out_, packet.bytes));
   lans_[packet.lan.value].sent++;
   counters_.packets_sent++;
+  note_sent(now, recorder, late);
 }
 
 // The regular round, and INQs out of turn on LANs where we have just lost somebody or hear somebody
@@ -102,7 +105,7 @@ bool Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effect
   out_.missing_is_partial = missing.size() > kMaxMissing;
   missing.next_window(kMaxMissing,
                       [this](uint32_t peer) { FAILD_CHECK(out_.missing.push(peers_[peer].host)); });
-  finish_packet(*packet);
+  finish_packet(now, *packet, lan.recorder, urgent ? Duration() : now - lan.next_send);
   return true;
 }
 
@@ -119,7 +122,7 @@ void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effe
   out_.to_incarnation = in_.incarnation;
   out_.echo_sequence = in_.sequence;
   out_.echo_hold = std::clamp(now - in.arrived, Duration(), Duration::seconds(60));
-  finish_packet(*packet);
+  finish_packet(now, *packet, path.recorder, now - in.arrived);
   counters_.acks_sent++;
 }
 
@@ -140,6 +143,7 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   const LanIndex index = lan_of(slot);
   const Instant at = attention(now);
   const bool unproven = !path.acked || path.heard_by_peer != HeardByPeer::kYes;
+  const Duration late = at - path.solicit_at.value_or(at);
   path.solicit_at.reset();
   // its next packet asks again
   if ((!path.hearing && !path.gray) || path.heard_from.family == Family::kNone) return;
@@ -164,7 +168,7 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   out_.to_incarnation = peers_[peer_of(slot)].incarnation;
   path.solicit_sequence = out_.sequence;
   path.solicit_sent = now;
-  finish_packet(*packet);
+  finish_packet(now, *packet, path.recorder, late);
   counters_.solicits_sent++;
 }
 
@@ -197,13 +201,13 @@ void Engine::Impl::answer_probe(Instant now, uint32_t slot, Duration round_trip,
   report(effects, answer);
 }
 
-void Engine::Impl::send_goodbyes(Effects& effects) {
+void Engine::Impl::send_goodbyes(Instant now, Effects& effects) {
   for (size_t i = 0; i < lans_.size(); i++) {
     const LanIndex lan{static_cast<uint8_t>(i)};
     if (!lans_[i].carrier) continue;
     if (SendPacket* packet = start_packet(lan, MessageType::kBye, effects)) {
       out_.sequence = ++lans_[i].sequence;
-      finish_packet(*packet);
+      finish_packet(now, *packet, lans_[i].recorder, Duration());
     }
   }
 }

@@ -73,6 +73,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
                                                      : EventKind::kPathStopped;
   Event event = path_event(kind, now, slot);
   event.previous = previous;
+  if (state == PathState::kDown) event.id = dump_path(slot, effects);
   report(effects, event);
 }
 
@@ -240,6 +241,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   event.missed = judged.missed;
   event.silence = judged.detect;
   event.interval = judged.shortest;
+  event.id = dump_lan(lan, effects);
   report(effects, event);
 }
 

@@ -1,8 +1,9 @@
-// The words of core/events.h in kebab-case: the same in logs, metrics, status and docs, on both
-// sides of the addon.
+// The words of core/events.h and flight_recorder.h in kebab-case: the same in logs, metrics, status
+// and docs, on both sides of the addon.
 //
 // Switches without a default, so that the compiler names the enumerator that a new event forgot.
 #include "core/events.h"
+#include "core/flight_recorder.h"
 
 namespace faild {
 
@@ -79,6 +80,17 @@ const char* to_string(Drop drop) {
     case Drop::kMalformed: return "malformed";
     case Drop::kTooOften: return "too-often";
     case Drop::kMuted: return "muted";
+  }
+  return "invalid";
+}
+
+const char* to_string(ProbeKind kind) {
+  switch (kind) {
+    case ProbeKind::kInq: return "inq";
+    case ProbeKind::kAck: return "ack";
+    case ProbeKind::kSolicit: return "solicit";
+    case ProbeKind::kSolicitAck: return "solicit-ack";
+    case ProbeKind::kBye: return "bye";
   }
   return "invalid";
 }

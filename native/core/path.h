@@ -26,6 +26,7 @@
 #include "base/time.h"
 #include "core/config.h"
 #include "core/events.h"
+#include "core/flight_recorder.h"
 
 namespace faild {
 
@@ -96,6 +97,8 @@ struct Path {
   std::optional<Reason> gray;  // kLossy or kSlow: heard, but judged not worth using
   uint8_t flaps = 0;           // doublings of what revalidation needs
   uint32_t overruns_seen = 0;  // the engine's count of them at the last packet
+
+  FlightRecorder recorder;
 };
 
 // What the detector is told of a LAN's paths: by the plan (config.h).

@@ -24,6 +24,8 @@ enum class StopWish : uint8_t { kNone, kQuietly, kWithGoodbye };
 struct Mailbox {
   // Up. Written by the engine's thread.
   SpscRing<Event, kEventRingSlots> events;
+  // What some of them rest on, pushed before them; one that did not fit is missed by its event.
+  SpscRing<ProbeDump, kDumpRingSlots> dumps;
   std::atomic<uint64_t> events_lost{0};
   std::atomic<uint64_t> rounds{0};
   std::atomic<bool> wake_pending{false};

@@ -50,6 +50,8 @@ void Reactor::submit_routes() {
 }
 
 void Reactor::push_events() {
+  for (const ProbeDump& dump : effects_.dumps) (void)mailbox_.dumps.push(dump);
+  effects_.dumps.clear();
   for (const Event& event : effects_.events) push_event(event);
   effects_.events.clear();
 }

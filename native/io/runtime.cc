@@ -13,6 +13,25 @@
 
 namespace faild {
 
+namespace {
+
+// With room for all that the engine's thread may find.
+std::unique_ptr<Snapshot> make_snapshot(const EngineConfig& engine,
+                                        const std::optional<ProbeQuery>& query) {
+  auto snapshot = std::make_unique<Snapshot>();
+  snapshot->query = query;
+  if (query) {
+    snapshot->recordings.reserve(kMaxRecordings);
+    return snapshot;
+  }
+  snapshot->peers.reserve(engine.max_peers);
+  snapshot->paths.reserve(engine.max_peers * engine.lans.size());
+  snapshot->lans.reserve(engine.lans.size());
+  return snapshot;
+}
+
+}  // namespace
+
 class Runtime::Impl {
  public:
   Impl(RuntimeConfig config, Wake wake, void* context)
@@ -121,21 +140,23 @@ size_t Runtime::drain(Event* out, size_t room, uint64_t* lost) {
   return count;
 }
 
+size_t Runtime::drain_dumps(ProbeDump* out, size_t room) {
+  size_t count = 0;
+  while (count < room && impl_->mailbox_.dumps.pop(&out[count])) count++;
+  return count;
+}
+
 bool Runtime::submit(const Command& command) {
   if (!impl_->mailbox_.commands.push(command)) return false;
   impl_->mailbox_.ring();
   return true;
 }
 
-bool Runtime::request_snapshot(uint32_t id) {
+bool Runtime::request_snapshot(uint32_t id, const std::optional<ProbeQuery>& query) {
   Mailbox& mailbox = impl_->mailbox_;
   using State = Mailbox::SnapshotState;
   if (mailbox.snapshot_state.load(std::memory_order_acquire) != State::kFree) return false;
-  const EngineConfig& engine = impl_->config_.engine;
-  mailbox.snapshot = std::make_unique<Snapshot>();
-  mailbox.snapshot->peers.reserve(engine.max_peers);
-  mailbox.snapshot->paths.reserve(engine.max_peers * engine.lans.size());
-  mailbox.snapshot->lans.reserve(engine.lans.size());
+  mailbox.snapshot = make_snapshot(impl_->config_.engine, query);
   mailbox.snapshot_id = id;
   mailbox.snapshot_state.store(State::kWanted, std::memory_order_release);
   mailbox.ring();

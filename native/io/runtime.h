@@ -70,6 +70,13 @@ struct RouteRefusal {
   BoundedText<96> message;
 };
 
+// Which rings of the flight recorder are asked for.
+struct ProbeQuery {
+  HostId host;                  // zero: of everybody
+  std::optional<LanIndex> lan;  // none: of all
+  Instant since;                // older probes are left out
+};
+
 // A consistent copy of the tables. The owner makes it with room for every peer; the engine's thread
 // fills it, some rows a wake-up, and publishes it. Whole rows are consistent; rows may be some
 // wake-ups apart.
@@ -81,6 +88,11 @@ struct Snapshot {
   Counters counters;
   TransportCounters transport;
   RouteRefusal last_refusal;
+
+  // Asked for with a query: these rings of the flight recorder, and no tables.
+  std::optional<ProbeQuery> query;
+  std::vector<Recording> recordings;
+  uint64_t recordings_left_out = 0;  // there were more than kMaxRecordings
 };
 
 class Runtime {
@@ -104,9 +116,13 @@ class Runtime {
   // Clears the wake flag before reading, so that no event is left without a wake-up.
   [[nodiscard]] size_t drain(Event* out, size_t room, uint64_t* lost);
   [[nodiscard]] bool submit(const Command& command);  // false: queue full
-  // Asks for a snapshot; an event kAnswer with this id tells that take_snapshot will find it. One
-  // at a time: false while another is under way.
-  [[nodiscard]] bool request_snapshot(uint32_t id);
+  // What the events of the last drain() rest on, and perhaps some of the next one: up to `room`.
+  [[nodiscard]] size_t drain_dumps(ProbeDump* out, size_t room);
+  // Asks for a snapshot: of the tables, or with a query of the flight recorder. An event kAnswer
+  // with this id tells that take_snapshot will find it. One at a time: false while another is under
+  // way.
+  [[nodiscard]] bool request_snapshot(uint32_t id,
+                                      const std::optional<ProbeQuery>& query = std::nullopt);
   [[nodiscard]] std::unique_ptr<Snapshot> take_snapshot();
   // Grows whenever the engine's thread goes round its loop: a watchdog's food. Any thread may read
   // it.

@@ -18,9 +18,24 @@ class SnapshotFiller {
   }
   // True: the snapshot is complete, and no longer ours.
   [[nodiscard]] bool advance(Instant now, const Engine& engine) {
+    if (out_->query && next_peer_ == 0) add_sent(engine);
     const size_t end = std::min(engine.peer_count(), next_peer_ + kPeersPerRound);
-    for (; next_peer_ < end; next_peer_++) add_peer(now, engine, next_peer_);
+    for (; next_peer_ < end; next_peer_++) {
+      if (out_->query) {
+        add_heard(engine, next_peer_);
+      } else {
+        add_peer(now, engine, next_peer_);
+      }
+    }
     if (next_peer_ < engine.peer_count()) return false;
+    finish(now, engine);
+    return true;
+  }
+
+ private:
+  static constexpr size_t kPeersPerRound = 64;
+
+  void finish(Instant now, const Engine& engine) {
     out_->taken = now;
     out_->counters = engine.counters();
     for (size_t i = 0; i < engine.lan_count(); i++) {
@@ -29,11 +44,7 @@ class SnapshotFiller {
       if (has_room(out_->lans)) out_->lans.push_back(row);
     }
     out_ = nullptr;
-    return true;
   }
-
- private:
-  static constexpr size_t kPeersPerRound = 64;
 
   // push_back within the capacity that the owner reserved: never an allocation.
   template <typename Rows>
@@ -50,6 +61,38 @@ class SnapshotFiller {
       if (engine.read_path(now, peer, lan, &path) && has_room(out_->paths)) {
         out_->paths.push_back(path);
       }
+    }
+  }
+
+  [[nodiscard]] bool is_asked(size_t lan) const {
+    return !out_->query->lan || out_->query->lan->value == lan;
+  }
+  void add_recording(const Recording& recording) {
+    const auto& probes = recording.probes;
+    if (probes.empty() || probes[probes.size() - 1].at < out_->query->since) return;
+    if (has_room(out_->recordings)) {
+      out_->recordings.push_back(recording);
+    } else {
+      out_->recordings_left_out++;
+    }
+  }
+  // What we send to everybody, on each LAN.
+  void add_sent(const Engine& engine) {
+    for (size_t i = 0; i < engine.lan_count(); i++) {
+      if (!is_asked(i)) continue;
+      Recording recording;
+      engine.read_probes(LanIndex{static_cast<uint8_t>(i)}, &recording);
+      add_recording(recording);
+    }
+  }
+  void add_heard(const Engine& engine, size_t peer) {
+    PeerRow row;
+    engine.read_peer(peer, &row);
+    if (out_->query->host != HostId{} && out_->query->host != row.host) return;
+    for (size_t i = 0; i < engine.lan_count(); i++) {
+      const LanIndex lan{static_cast<uint8_t>(i)};
+      Recording recording;
+      if (is_asked(i) && engine.read_probes(peer, lan, &recording)) add_recording(recording);
     }
   }
 

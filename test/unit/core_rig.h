@@ -187,7 +187,10 @@ class Rig {
       std::array<RouteResult, kMaxRouteOpsPerStep> answers;
       for (size_t i = 0; i < count; i++) answers[i] = {effects->route_ops[i].id, 0};
       for (const RouteOp& op : effects->route_ops) carry_out(op);
-      if (!quiet) events.insert(events.end(), effects->events.begin(), effects->events.end());
+      if (!quiet) {
+        events.insert(events.end(), effects->events.begin(), effects->events.end());
+        dumps.insert(dumps.end(), effects->dumps.begin(), effects->dumps.end());
+      }
       asked_.clear();
       for (const SendPacket& packet : effects->sends) {
         if (asked_.full() || silent) break;
@@ -212,6 +215,7 @@ class Rig {
   std::vector<Peer> peers;
   std::vector<KernelEntry> kernel;
   std::vector<Event> events;
+  std::vector<ProbeDump> dumps;
   std::vector<RouteOp> ops;
   bool quiet = false;   // keep no record
   bool silent = false;  // peers acknowledge nothing

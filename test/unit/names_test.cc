@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/events.h"
+#include "core/flight_recorder.h"
 
 namespace faild {
 namespace {
@@ -31,6 +32,7 @@ TEST_CASE("every state, reason, event and drop has a word") {
   check_words<Reason>(0, kReasons);
   check_words<EventKind>(1, static_cast<unsigned>(EventKind::kAnswer));
   check_words<Drop>(0, kDrops);
+  check_words<ProbeKind>(0, kProbeKinds);
 }
 
 TEST_CASE("the cluster's hash is FNV-1a") {

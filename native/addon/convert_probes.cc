@@ -1,0 +1,82 @@
+// What the flight recorder holds, to JavaScript.
+#include "addon/convert.h"
+
+namespace faild {
+namespace {
+
+Napi::Object from_probe(Napi::Env env, const Probe& probe) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("atUs", from_us(env, probe.at));
+  object.Set("kind", to_string(probe.kind));
+  object.Set("sent", probe.sent != 0);
+  object.Set("sequence", probe.sequence);
+  object.Set("lagUs", from_us(env, probe.lag()));
+  object.Set("urgent", probe.urgent != 0);
+  object.Set("unheard", probe.unheard != 0);
+  object.Set("refused", probe.refused != 0);
+  return object;
+}
+
+// From the first probe on that is not too old.
+Napi::Object from_recording(Napi::Env env, const Recording& recording, Instant since) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array probes = Napi::Array::New(env);
+  uint32_t taken = 0;
+  for (const Probe& probe : recording.probes) {
+    if (taken > 0 || probe.at >= since) probes.Set(taken++, from_probe(env, probe));
+  }
+  const bool everybody = recording.host == HostId{};
+  object.Set("host", everybody ? env.Null() : from_id(env, recording.host.value));
+  object.Set("lan", recording.lan.value);
+  object.Set("intervalUs", from_us(env, recording.interval));
+  object.Set("count", static_cast<double>(recording.count));
+  object.Set("probes", probes);
+  return object;
+}
+
+Napi::Object from_dump(Napi::Env env, const ProbeDump& dump) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("path", from_recording(env, dump.path, Instant()));
+  object.Set("lan", from_recording(env, dump.lan, Instant()));
+  return object;
+}
+
+}  // namespace
+
+ProbeQuery to_probe_query(const Napi::Value& value, size_t lan_count) {
+  const Fields from(value, "query");
+  ProbeQuery query;
+  const Napi::Value host = from.at("host"), lan = from.at("lan");
+  if (failed(value.Env())) return query;
+  if (!host.IsNull()) query.host = {read_id(host, from.where("host"), false)};
+  if (!lan.IsNull()) query.lan = to_lan(lan, from.where("lan"), lan_count);
+  query.since = read_instant_us(from.at("sinceUs"), from.where("sinceUs"));
+  return query;
+}
+
+Napi::Object from_event(Napi::Env env, const Event& event, std::span<const ProbeDump> dumps) {
+  Napi::Object object = from_event(env, event);
+  if (event.kind != EventKind::kPathDown && event.kind != EventKind::kLanDown) return object;
+  Napi::Array own = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const ProbeDump& dump : dumps) {
+    if (dump.id == event.id) own.Set(count++, from_dump(env, dump));
+  }
+  object.Set("dumps", own);
+  return object;
+}
+
+Napi::Object from_probes(Napi::Env env, const Snapshot& snapshot) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array recordings = Napi::Array::New(env, snapshot.recordings.size());
+  for (uint32_t i = 0; i < snapshot.recordings.size(); i++) {
+    const Napi::HandleScope scope(env);
+    recordings.Set(i, from_recording(env, snapshot.recordings[i], snapshot.query->since));
+  }
+  object.Set("takenUs", from_us(env, snapshot.taken));
+  object.Set("recordings", recordings);
+  object.Set("leftOut", static_cast<double>(snapshot.recordings_left_out));
+  return object;
+}
+
+}  // namespace faild
