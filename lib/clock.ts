@@ -17,3 +17,10 @@ export interface ClockReading {
 export function isoOf(atUs: number, now: ClockReading): string {
   return new Date(now.wallMs - (now.monotonicUs - atUs) / 1000).toISOString();
 }
+
+/** The same to the microsecond. */
+export function isoMicrosOf(atUs: number, now: ClockReading): string {
+  const sinceEpochUs = Math.floor(now.wallMs * 1000 - (now.monotonicUs - atUs));
+  const date = new Date(Math.floor(sinceEpochUs / 1000)).toISOString();
+  return `${date.slice(0, -1)}${String(sinceEpochUs % 1000).padStart(3, '0')}Z`;
+}

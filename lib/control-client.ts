@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 
 import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from './errors.js';
 import type { FaildEvent } from './events.js';
+import type { SeenProbe } from './probes.js';
+import type { MissedProbes } from './probes-live.js';
 import type { ReloadAnswer } from './reload.js';
 import type { RoundTrip } from './round-trips.js';
 import { adminSocket } from './settings.js';
@@ -112,6 +114,14 @@ export function followEvents(
   signal?: AbortSignal,
 ): AsyncGenerator<FaildEvent> {
   return follow(socket, withQuery('/v1/events', { since }), signal);
+}
+
+/** Of all peers or one, on all LANs or one. Ends when the daemon does. */
+export function followProbes(
+  socket: string,
+  scope: Query,
+): AsyncGenerator<SeenProbe | MissedProbes> {
+  return follow(socket, withQuery('/v1/probes', scope));
 }
 
 /** Ends with the signal; of a path that does not exist, with an error. */

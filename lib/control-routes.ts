@@ -5,6 +5,8 @@
 //   GET  /v1/peers                  one row a peer (views.ts)
 //   GET  /v1/paths[?peer=]          one row a path (views.ts)
 //   GET  /v1/explain?peer=          why a peer's traffic goes where it goes (explain.ts)
+//   GET  /v1/probes[?peer=&lan=]    probes as they pass (probes-live.ts), as server-sent events
+//   GET  /v1/probes/recent[?...]    those that the flight recorder holds (probes.ts)
 //   GET  /v1/events[?since=]        events as they come, as server-sent events: `data: {...}`
 //   GET  /v1/events/recent[?since=] those that are kept
 //   GET  /v1/round-trips?peer=&lan= of a path, as they are measured (round-trips.ts); likewise
@@ -26,6 +28,15 @@ import type { FaildEvent } from './events.js';
 import { type ExplainFacts, explain } from './explain.js';
 import { metricsType } from './metrics-server.js';
 import { findPeer, type MoveAnswer, type MoveScope } from './moves.js';
+import { type SeenProbe, seenIn } from './probes.js';
+import {
+  beginProbes,
+  type MissedProbes,
+  namesOf,
+  type ProbeScope,
+  type ProbeSource,
+  queryOf,
+} from './probes-live.js';
 import type { ReloadAnswer } from './reload.js';
 import type { RoundTrip } from './round-trips.js';
 import type { Status } from './status.js';
@@ -38,6 +49,11 @@ export interface ControlTarget {
   events(options: { since?: number | undefined }): EventStream;
   recentEvents(options: { since?: number | undefined }): Promise<Recent>;
   explainFacts(): ExplainFacts;
+  probes: ProbeSource['probes'];
+  followProbes(
+    scope: ProbeScope,
+    gone: AbortSignal,
+  ): AsyncIterableIterator<SeenProbe | MissedProbes>;
   roundTrips(peer: string, lan: string): AsyncIterableIterator<RoundTrip>;
   /** Text in Prometheus' exposition format. */
   metrics(): Promise<string>;
@@ -54,6 +70,13 @@ export interface EventsAnswer extends Head<'faild.events/1'> {
   /** False: there were more in that time than are kept. */
   complete: boolean;
   events: FaildEvent[];
+}
+
+export interface ProbesAnswer extends Head<'faild.probes/1'> {
+  /** False: the engine did not answer, or there are more paths than are read at a time. */
+  complete: boolean;
+  /** The oldest first. */
+  probes: SeenProbe[];
 }
 
 /** Who asks, and of whom. */
@@ -80,9 +103,27 @@ const routes: Record<string, Route> = {
     const status = await running.status();
     return pathsView(status, peer === undefined ? status.peers : [findPeer(status.peers, peer)]);
   }),
-  '/v1/explain': getJson(['peer*'], async (running, { peer = '' }) =>
-    explain(await running.status(), running.explainFacts(), peer),
+  '/v1/explain': getJson(['peer*'], async (running, { peer = '' }) => {
+    const status = await running.status();
+    const read = await recorded(running, status, { peer, lan: null });
+    return explain(status, running.explainFacts(), peer, read?.taken ?? null);
+  }),
+  '/v1/probes/recent': getJson(['peer', 'lan'], async (running, query) =>
+    recentProbes(running, probeScopeOf(query)),
   ),
+  '/v1/probes': {
+    method: 'GET',
+    query: ['peer', 'lan'],
+    run: async (running, response, query) => {
+      const scope = probeScopeOf(query);
+      await beginProbes(running, scope); // what is wrong is said before the stream begins
+      const listener = new AbortController();
+      response.once('close', () => listener.abort());
+      await stream(response, running.followProbes(scope, listener.signal), (line) =>
+        'more' in line ? 'more' : 'probe',
+      );
+    },
+  },
   '/v1/events/recent': getJson(['since'], async (running, { since }) => ({
     ...headOf(await running.status(), 'faild.events/1'),
     ...(await running.recentEvents({ since: secondsOf(since) })),
@@ -193,6 +234,26 @@ function cutOf({ lan = '', direction: wanted = '', for: length = '' }: Query): C
   if (direction === undefined) throw badQuery(`direction: '${wanted}' is not in, out or both`);
   if (seconds === undefined) throw badQuery(`for: '${length}' is no duration, such as 2s`);
   return { lan, direction, seconds };
+}
+
+function probeScopeOf({ peer, lan }: Query): ProbeScope {
+  return { peer: peer ?? null, lan: lan ?? null };
+}
+
+async function recentProbes(running: ControlTarget, scope: ProbeScope): Promise<ProbesAnswer> {
+  const status = await running.status();
+  const read = await recorded(running, status, scope);
+  return {
+    ...headOf(status, 'faild.probes/1'),
+    complete: read !== null && read.taken.leftOut === 0,
+    probes: read === null ? [] : seenIn(read.taken, namesOf(status), read.now),
+  };
+}
+
+/** Null: the engine's thread hangs, as the status says already. */
+async function recorded(running: ControlTarget, status: Status, scope: ProbeScope) {
+  const query = queryOf(status, scope);
+  return status.engine.alive ? await running.probes(query) : null;
 }
 
 function secondsOf(since: string | undefined): number | undefined {

@@ -18,6 +18,7 @@ import { Metrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { describeMove } from './move-text.js';
 import type { MoveAnswer } from './moves.js';
+import { followProbes } from './probes-live.js';
 import { type ReloadAnswer, Reloader, showChange } from './reload.js';
 import { sampleRoundTrips } from './round-trips.js';
 import { Service, type Watched } from './service.js';
@@ -120,6 +121,8 @@ function controlled(
     },
     recentEvents: async ({ since }) => (await history?.recent(recent, since)) ?? recent({ since }),
     explainFacts: () => network,
+    probes: (query) => faild.probes(query),
+    followProbes: (scope, gone) => followProbes(faild, scope, gone),
     roundTrips: (peer, lan) => sampleRoundTrips(faild, peer, lan),
     metrics: async () => await metrics.text(await faild.status()),
     reload,

@@ -6,6 +6,7 @@
 import { type ClockReading, isoOf } from './clock.js';
 import type { EventKind } from './event-kinds.js';
 import type { NativeEvent, PathStateName } from './native.js';
+import { beforeVerdict, type RecordedProbe } from './probes.js';
 
 export type { EventKind } from './event-kinds.js';
 
@@ -63,6 +64,11 @@ type PathDetail = { path: PathRef; state: PathStateName; previous: PathStateName
 export type MuteDirection = 'in' | 'out' | 'both';
 
 type Muting = { lan: LanRef; direction: MuteDirection; forUs: number };
+/** What the flight recorder held at a verdict, newest last; some of our own and some of the peer's. */
+export interface PeerProbes {
+  peer: PeerRef;
+  probes: RecordedProbe[];
+}
 
 /** The shapes, by kind. */
 export interface EventDetails {
@@ -72,10 +78,11 @@ export interface EventDetails {
   /** Gone for eight hours at least; its place in a full table went to another host. */
   'peer-forgotten': { peer: PeerRef };
   'path-up': PathDetail;
-  'path-down': PathDetail & Evidence;
+  /** `probes`: not there when too many paths went down at once to keep those of all. */
+  'path-down': PathDetail & Evidence & { probes?: RecordedProbe[] };
   'path-stopped': PathDetail;
-  /** `paths` moved as one: our interface, or the switch. */
-  'lan-down': { lan: LanRef; paths: number } & Evidence;
+  /** `paths` moved as one: our interface, or the switch. The probes of a few of them. */
+  'lan-down': { lan: LanRef; paths: number } & Evidence & { probes?: PeerProbes[] };
   'lan-up': { lan: LanRef };
   failover: { path: PathRef; via: LanRef } & Evidence & Timing;
   switchback: { path: PathRef; via: LanRef | null; applyUs: number };
@@ -131,12 +138,17 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'peer-changed': peerOnly,
   'peer-forgotten': peerOnly,
   'path-up': pathChange,
-  'path-down': (event, names) => ({ ...pathChange(event, names), ...evidence(event) }),
+  'path-down': (event, names) => ({
+    ...pathChange(event, names),
+    ...evidence(event),
+    ...probesOfPath(event),
+  }),
   'path-stopped': pathChange,
   'lan-down': (event, names) => ({
     lan: names.lan(event.lan),
     paths: event.count,
     ...evidence(event),
+    ...probesOfLan(event, names),
   }),
   'lan-up': (event, names) => ({ lan: names.lan(event.lan) }),
   failover: (event, names) => ({
@@ -229,6 +241,19 @@ function evidence(event: NativeEvent): Evidence {
     loss: Math.round(loss * 1e4) / 1e4,
     roundTripUs: roundTripUs > 0 ? roundTripUs : null,
   };
+}
+
+function probesOfPath({ dumps, atUs }: NativeEvent): { probes?: RecordedProbe[] } {
+  const [dump] = dumps ?? [];
+  return dump === undefined ? {} : { probes: beforeVerdict(dump, atUs) };
+}
+
+function probesOfLan({ dumps = [], atUs }: NativeEvent, names: NameBook) {
+  const probes = dumps.map((dump) => ({
+    peer: names.peer(dump.path.host ?? ''),
+    probes: beforeVerdict(dump, atUs),
+  }));
+  return probes.length === 0 ? {} : { probes };
 }
 
 function timing({ detectUs, applyUs }: NativeEvent): Timing {

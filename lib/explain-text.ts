@@ -2,6 +2,8 @@
 import type { Choice, ExplainedPath, Explanation, Way } from './explain.js';
 import type { KernelLook, KernelRoute } from './kernel-routes.js';
 import { because, upReason } from './log-lines.js';
+import type { RecordedProbe } from './probes.js';
+import { renderRecorded } from './probes-text.js';
 import type { StatusPath } from './status.js';
 import { ageLine, engineLine } from './status-text.js';
 import { showDuration } from './units.js';
@@ -11,6 +13,9 @@ export interface Told extends Explanation {
   kernel: KernelLook[] | null;
   kernelWhy: string | null;
 }
+
+/** Of each path, the last ones of each direction; `--json` has them all. */
+const probesShown = 4;
 
 export function renderExplanation(told: Told): string {
   const { peer, paths, ifDied, kernelWhy } = told;
@@ -28,7 +33,8 @@ export function renderExplanation(told: Told): string {
   ].join('\n');
 }
 
-function paragraph({ lan, path, takes, because }: ExplainedPath, told: Told): string[] {
+function paragraph(explained: ExplainedPath, told: Told): string[] {
+  const { lan, path, takes, because, probes } = explained;
   const flags = [
     lan.carrier ? '' : 'no carrier',
     lan.moved ? 'moved as a whole' : '',
@@ -43,6 +49,7 @@ function paragraph({ lan, path, takes, because }: ExplainedPath, told: Told): st
     `  evidence ${evidenceOf(path, lan)}`,
     `  choice   traffic takes LAN ${takes}: ${choices[because]}`,
     ...looks.flatMap(kernelLines),
+    ...headed('probes', renderRecorded(newestOf(probes ?? []))),
   ];
 }
 
@@ -70,6 +77,18 @@ function evidenceOf(path: StatusPath, { failAfter }: ExplainedPath['lan']): stri
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+/** On a path that is down, what was heard last is as telling as what was sent since. */
+function newestOf(probes: readonly RecordedProbe[]): RecordedProbe[] {
+  const told = (['sent', 'received'] as const).flatMap((wanted) =>
+    probes.filter(({ direction }) => direction === wanted).slice(-probesShown),
+  );
+  return told.sort((a, b) => a.atUs - b.atUs);
+}
+
+function headed(name: string, lines: readonly string[]): string[] {
+  return lines.map((line, at) => `  ${(at === 0 ? name : '').padEnd(9)}${line}`);
 }
 
 const choices: Record<Choice, string> = {

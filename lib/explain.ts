@@ -7,6 +7,8 @@
 // holds the one against the other.
 import type { PeerRef } from './events.js';
 import { findPeer } from './moves.js';
+import type { NativeProbes } from './native.js';
+import { ofPath, type RecordedProbe } from './probes.js';
 import type { Status, StatusLan, StatusPath, StatusPeer, StatusPlan } from './status.js';
 import { type Head, headOf } from './views.js';
 
@@ -47,6 +49,8 @@ export interface ExplainedPath {
   /** The LAN that traffic for these addresses takes. */
   takes: string;
   because: Choice;
+  /** Its last ones, newest last, by their age when the recorder was read. Null: it was not. */
+  probes: RecordedProbe[] | null;
 }
 
 /** Where traffic for the addresses on `lan` would go; null: nowhere, it stays where it is. */
@@ -65,7 +69,12 @@ export interface Explanation extends Head<'faild.explain/1'> {
 }
 
 /** Throws ENOENT for a peer that is not known. */
-export function explain(status: Status, network: ExplainFacts, wanted: string): Explanation {
+export function explain(
+  status: Status,
+  network: ExplainFacts,
+  wanted: string,
+  recorder: NativeProbes | null,
+): Explanation {
   const peer = findPeer(status.peers, wanted);
   const { id, name, incarnation, requestor, paths } = peer;
   return {
@@ -73,7 +82,7 @@ export function explain(status: Status, network: ExplainFacts, wanted: string): 
     peer: { id, name, incarnation, requestor },
     plan: status.plan,
     network,
-    paths: paths.flatMap((path) => explainPath(status, peer, path)),
+    paths: paths.flatMap((path) => explainPath(status, peer, path, recorder)),
     ifDied: paths.map(({ lan }) => ({
       lan,
       ways: paths.map((path) => ({ lan: path.lan, takes: wayIf(lan, path, peer, status.plan) })),
@@ -81,7 +90,12 @@ export function explain(status: Status, network: ExplainFacts, wanted: string): 
   };
 }
 
-function explainPath(status: Status, peer: StatusPeer, path: StatusPath): ExplainedPath[] {
+function explainPath(
+  status: Status,
+  peer: StatusPeer,
+  path: StatusPath,
+  recorder: NativeProbes | null,
+): ExplainedPath[] {
   const found = status.lans.find(({ name }) => name === path.lan);
   if (found === undefined) return [];
   const { name, interface: device, state, carrier, moved, drained, failAfter } = found;
@@ -91,6 +105,7 @@ function explainPath(status: Status, peer: StatusPeer, path: StatusPath): Explai
       path,
       takes: path.via ?? path.lan,
       because: choiceOf(path, found, status.plan, peer),
+      probes: recorder === null ? null : ofPath(recorder, peer.id, found.index),
     },
   ];
 }

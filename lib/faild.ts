@@ -31,6 +31,8 @@ import {
   type NativeEvent,
   type NativeLan,
   type NativePlan,
+  type NativeProbeQuery,
+  type NativeProbes,
   type NativeRuntimeConfig,
   type NativeSnapshot,
   type NativeTiming,
@@ -220,6 +222,12 @@ export class Faild implements AsyncDisposable {
     checkScope(status, { lan, peer: null });
     const order = { kind: 'unmute', lan: this.#indexOf(lan) } as const;
     return answerCut(status, lan, (await this.#commands.run(order)).atUs);
+  }
+
+  /** What the flight recorder holds, and the clocks at that moment. */
+  async probes(query: NativeProbeQuery): Promise<{ taken: NativeProbes; now: ClockReading }> {
+    const taken = await this.#engine.probes(query);
+    return { taken, now: readClock() };
   }
 
   /** Grows while the engine's thread goes round; an idle one sleeps until something happens. */

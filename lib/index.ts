@@ -19,6 +19,7 @@ export type {
   LanRef,
   MuteDirection,
   PathRef,
+  PeerProbes,
   PeerRef,
   Timing,
 } from './events.js';
@@ -26,6 +27,7 @@ export { cleanup, type EmbedderOptions, Faild } from './faild.js';
 export type { MoveAction, MoveAnswer, MoveScope } from './moves.js';
 export type { NativeLan as Lan } from './native.js';
 export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './policy.js';
+export type { ProbeFacts, RecordedProbe } from './probes.js';
 export type {
   Status,
   StatusAlternate,

@@ -1,10 +1,10 @@
 // The addon's engine with its snapshots as promises: what lib/native.ts exports as `native.Engine`.
 //
-// Natively a snapshot (of the tables, or with a query of the flight recorder) is asked for and later
-// found, one at a time, and the engine's thread rings when it is there.
-// A ring is for whoever drains, so this class drains first, keeps what it finds for the user, and
-// looks for the snapshot; the user sees events only. The time-out is a timer of JavaScript, since
-// an engine whose thread hangs rings no more.
+// Natively a snapshot (of the tables, or with a query of the flight recorder) is asked for and
+// later found, one at a time, and the engine's thread rings when it is there. A ring is for whoever
+// drains, so this class drains first, keeps what it finds for the user, and looks for the snapshot;
+// the user sees events only. The time-out is a timer of JavaScript, since an engine whose thread
+// hangs rings no more.
 import { FaildError } from './errors.js';
 import type {
   NativeCommand,

@@ -1,4 +1,4 @@
-// The commands that ask a running daemon or tell it to act: peers, paths, events, explain,
+// The commands that ask a running daemon or tell it to act: peers, paths, events, explain, probes,
 // failover, switchback, drain, undrain. Each is a short table, or the whole answer with `--json`.
 // Added to the command line by cli.ts; what they need is loaded when one runs.
 //
@@ -7,7 +7,7 @@
 import type { Command } from 'commander';
 
 import type { DaemonConfig, DaemonOptions } from './config.js';
-import type { EventsAnswer } from './control-routes.js';
+import type { EventsAnswer, ProbesAnswer } from './control-routes.js';
 import { FaildError } from './errors.js';
 import type { Explanation } from './explain.js';
 import type { MoveAction, MoveAnswer } from './moves.js';
@@ -26,6 +26,12 @@ interface Shown extends DaemonOptions {
 interface EventsShown extends Shown {
   follow?: true;
   since?: string;
+}
+
+interface ProbesShown {
+  json?: true;
+  live?: true;
+  lan?: string;
 }
 
 const exitOf = { hung: 4 };
@@ -71,6 +77,15 @@ export function addVerbs(add: Add, glance: Glance): void {
     .action(async (peer: string, options: Shown, command: Command) =>
       showExplanation(await socketOf(command), peer, options),
     );
+  add('probes', 'show the last probes of the paths, or follow them packet by packet')
+    .argument('[peer]', "a peer's name or id")
+    .option('--lan <lan>', 'of this LAN alone')
+    .option('--live', 'go on with those that pass from now on')
+    .option('--json', 'one JSON object; with --live one a line')
+    .addHelpText('after', helpOf('there are more paths than are shown', probesExamples))
+    .action(async (peer: string | undefined, options: ProbesShown, command: Command) =>
+      showProbes(await socketOf(command), peer, options),
+    );
   addMoves(add, socketOf);
 }
 
@@ -113,6 +128,10 @@ const eventsExamples = `
   faild events --since 10min
   faild events -f --since 1h
   faild events -f --json | jq -c 'select(.kind == "failover")'`;
+const probesExamples = `
+  faild probes host7
+  faild probes --live host7 --lan A
+  faild probes --live --json | jq -c 'select(.lateUs > 1000)'`;
 const explainExamples = `
   faild explain host7`;
 const moveHelp = `
@@ -187,6 +206,23 @@ async function showExplanation(socket: string, peer: string, { json }: Shown): P
       : { ...answer, kernel: seen.looks, kernelWhy: null };
   const down = answer.paths.some(({ path }) => path.state === 'down');
   finish(told, json, renderExplanation(told), down);
+}
+
+async function showProbes(
+  socket: string,
+  peer: string | undefined,
+  { json, live, lan }: ProbesShown,
+): Promise<void> {
+  const { fetchAnswer, followProbes } = await import('./control-client.js');
+  const { renderProbes, renderSeen } = await import('./probes-text.js');
+  if (live) {
+    for await (const line of followProbes(socket, { peer, lan })) {
+      process.stdout.write(json ? `${JSON.stringify(line)}\n` : renderSeen(line));
+    }
+    return;
+  }
+  const answer = await fetchAnswer<ProbesAnswer>(socket, '/v1/probes/recent', { peer, lan });
+  finish(answer, json, renderProbes(answer), !answer.complete);
 }
 
 async function move(

@@ -2,7 +2,7 @@
 // moves traffic at both ends and back; a blocked event loop does not stop an engine; stop and drain
 // hold their contracts.
 import { performance } from 'node:perf_hooks';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import {
   type NativeEngine,
   type NativeEvent,
@@ -69,6 +69,42 @@ function pathStates(snapshot: NativeSnapshot): string[] {
   return snapshot.paths.map(({ lan, state }) => `${lan} ${state}`).sort();
 }
 
+async function readsRecorder(t: Test, engine: NativeEngine): Promise<void> {
+  const query = { host: null, lan: null, sinceUs: 0 };
+  const [snapshot, all, onB] = await Promise.all([
+    engine.snapshot(),
+    engine.probes(query),
+    engine.probes({ ...query, lan: 1 }),
+    engine.snapshot(),
+  ]);
+  t.same(pathStates(snapshot), ['0 up', '1 up']);
+  const rings = ({ recordings }: NativeProbes) =>
+    recordings.map(({ host, lan, probes }) => [host, lan, probes.length > 0]);
+  const other = snapshot.peers[0]?.host ?? '';
+  t.same(rings(all), [
+    [null, 0, true],
+    [null, 1, true],
+    [other, 0, true],
+    [other, 1, true],
+  ]);
+  t.same(rings(onB), [
+    [null, 1, true],
+    [other, 1, true],
+  ]);
+  const { recordings, leftOut } = await engine.probes({ ...query, sinceUs: all.takenUs + 1e9 });
+  t.same([recordings, leftOut], [[], 0]);
+  await t.rejects(engine.probes({ ...query, lan: 2 }), { code: 'EINVAL', message: /query.lan/ });
+  t.match(await engine.probes({ ...query, host: other }), { recordings: { length: 4 } });
+}
+
+function carriesEvidence(t: Test, down: NativeEvent): void {
+  const [dump] = down.dumps ?? [];
+  const heard = dump?.path.probes.filter(({ sent, refused }) => !sent && !refused) ?? [];
+  const lastUs = heard.at(-1)?.atUs ?? down.atUs;
+  t.ok(down.atUs - lastUs >= 30_000, `nothing was heard for ${down.atUs - lastUs} us`);
+  t.ok(dump?.lan.probes.some(({ sent, atUs }) => sent && atUs > lastUs));
+}
+
 t.test('two engines over two LANs', { skip }, async (t) => {
   const hosts = new TwoHosts('pair');
   t.teardown(() => hosts.remove());
@@ -85,37 +121,9 @@ t.test('two engines over two LANs', { skip }, async (t) => {
       t.equal(snapshot.peers.length, 1);
       t.ok((snapshot.counters.packetsReceived ?? 0) > 0);
       t.match(engine.facts(), { transport: 'raw' });
+      await readsRecorder(t, engine);
     }
     t.notOk(running.some(({ events }) => events.some(({ kind }) => kind === 'answer')));
-  });
-
-  await t.test('the flight recorder is read beside the tables', async (t) => {
-    const [{ engine }] = running as [Running, Running];
-    const query = { host: null, lan: null, sinceUs: 0 };
-    const [snapshot, all, onB] = await Promise.all([
-      engine.snapshot(),
-      engine.probes(query),
-      engine.probes({ ...query, lan: 1 }),
-      engine.snapshot(),
-    ]);
-    t.same(pathStates(snapshot), ['0 up', '1 up']);
-    const rings = ({ recordings }: NativeProbes) =>
-      recordings.map(({ host, lan, probes }) => [host, lan, probes.length > 0]);
-    const other = snapshot.peers[0]?.host ?? '';
-    t.same(rings(all), [
-      [null, 0, true],
-      [null, 1, true],
-      [other, 0, true],
-      [other, 1, true],
-    ]);
-    t.same(rings(onB), [
-      [null, 1, true],
-      [other, 1, true],
-    ]);
-    const { recordings, leftOut } = await engine.probes({ ...query, sinceUs: all.takenUs + 1e9 });
-    t.same([recordings, leftOut], [[], 0]);
-    await t.rejects(engine.probes({ ...query, lan: 2 }), { code: 'EINVAL', message: /query.lan/ });
-    t.match(await engine.probes({ ...query, host: other }), { recordings: { length: 4 } });
   });
 
   await t.test('a silent cut moves traffic at both ends, healing moves it back', async (t) => {
@@ -124,12 +132,7 @@ t.test('two engines over two LANs', { skip }, async (t) => {
       const moved = await host.until(({ kind }) => kind.endsWith('failover'));
       t.match(moved, { lan: 0, alternate: 1 });
       t.ok(moved.detectUs >= 30_000, `detected after ${moved.detectUs} us`);
-      const down = await host.until(({ kind, lan }) => kind === 'path-down' && lan === 0);
-      const [dump] = down.dumps ?? [];
-      const heard = dump?.path.probes.filter(({ sent, refused }) => !sent && !refused) ?? [];
-      const lastUs = heard.at(-1)?.atUs ?? down.atUs;
-      t.ok(down.atUs - lastUs >= 30_000, `nothing was heard for ${down.atUs - lastUs} us`);
-      t.ok(dump?.lan.probes.some(({ sent, atUs }) => sent && atUs > lastUs));
+      carriesEvidence(t, await host.until(({ kind, lan }) => kind === 'path-down' && lan === 0));
     }
     hosts.setLan(0, 'up');
     for (const host of running) await host.until(({ kind }) => kind.endsWith('switchback'));

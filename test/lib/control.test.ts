@@ -15,6 +15,7 @@ import {
   fetchAnswer,
   fetchStatus,
   followEvents,
+  followProbes,
   followRoundTrips,
   isAnswered,
 } from '../../lib/control-client.js';
@@ -36,6 +37,13 @@ const reloaded: ReloadAnswer = {
 };
 const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7, count: 1 };
 
+const probe = { atUs: 1000, kind: 'inq' as const, sent: false, sequence: 5, lagUs: 3 };
+const ring = {
+  intervalUs: 10_000,
+  count: 1,
+  probes: [{ ...probe, urgent: false, unheard: false, refused: false }],
+};
+
 /** A socket's path may have 101 bytes only; a fixture's directory has more. */
 function shortDir(t: Test): string {
   const dir = mkdtempSync(join(tmpdir(), 'faild-'));
@@ -47,6 +55,7 @@ function makeTarget() {
   const queues = new Set<EventQueue>();
   const sinces: (number | undefined)[] = [];
   const orders: string[] = [];
+  let gone = 0;
   const target: ControlTarget = {
     status: async () => status,
     reload: async () => reloaded,
@@ -54,6 +63,19 @@ function makeTarget() {
       if (peer !== 'host2' || lan !== 'A') throw new FaildError('ENOENT', 'no such path');
       for (const roundTripUs of [31.5, null]) yield { roundTripUs };
       await new Promise(() => {}); // until the listener goes
+    },
+    probes: async ({ host, lan }) => ({
+      taken: {
+        takenUs: 2000,
+        recordings: host === null ? [] : [{ ...ring, host, lan: lan ?? 0 }],
+        leftOut: 0,
+      },
+      now: { wallMs: 0, monotonicUs: 2000 },
+    }),
+    async *followProbes(scope, signal) {
+      yield { more: 3, lan: scope.lan ?? 'A', peer: null };
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      gone += 1;
     },
     recentEvents: async ({ since }) => ({ events: [stalled], complete: since !== undefined }),
     explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
@@ -80,7 +102,7 @@ function makeTarget() {
       return queue;
     },
   };
-  return Object.assign(target, { queues, sinces, orders });
+  return Object.assign(target, { queues, sinces, orders, gone: () => gone });
 }
 
 function ask(socketPath: string, path: string, method = 'GET'): Promise<[number, string, unknown]> {
@@ -232,6 +254,13 @@ t.test('what may be asked, and how', async (t) => {
     ...head,
     schema: 'faild.explain/1',
     network: { namespaceId: '7' },
+    paths: [{ lan: { name: 'A' }, probes: [{ atUs: -1000, sequence: 5 }] }, { probes: [] }],
+  });
+  t.match(await fetchAnswer(path, '/v1/probes/recent', { peer: 'web2', lan: 'B' }), {
+    ...head,
+    schema: 'faild.probes/1',
+    complete: true,
+    probes: [{ at: '1969-12-31T23:59:59.999000Z', lan: 'B', peer: { name: 'web2' }, sequence: 5 }],
   });
   const recent = { ...head, schema: 'faild.events/1', events: [stalled] };
   t.match(await fetchAnswer(path, '/v1/events/recent'), { ...recent, complete: false });
@@ -249,6 +278,7 @@ t.test('what may be asked, and how', async (t) => {
     ['/v1/explain', 400, /^say which: \?peer=\.\.\.$/],
     ['/v1/paths?peer=web9', 404, /^there is no peer 'web9'/],
     ['/v1/explain?peer=web9', 404, /^there is no peer 'web9'; there are: web1, web2$/],
+    ['/v1/probes/recent?lan=Z', 404, /^there is no LAN 'Z'/],
     ['/v1/events?since=yesterday', 400, /^since: 'yesterday' is no duration/],
   ];
   for (const [question, code, error] of bad) {
@@ -290,6 +320,19 @@ t.test('events are streamed; a reader that leaves is let go', async (t) => {
   await stream.return(undefined);
   await gone;
   t.equal(target.queues.size, 0);
+});
+
+t.test('probes are streamed, until nobody listens', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  const target = makeTarget();
+  control.attach(target);
+  const stream = followProbes(path, { peer: 'web1', lan: 'B' });
+  t.same((await stream.next()).value, { more: 3, lan: 'B', peer: null });
+  await stream.return(undefined);
+  while (target.gone() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await t.rejects(followProbes(path, { peer: 'web9' }).next(), { code: 'EDAEMON', exitStatus: 2 });
 });
 
 t.test('a living daemon is not replaced', async (t) => {

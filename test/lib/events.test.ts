@@ -123,6 +123,32 @@ t.test('a failover carries names, evidence, timing and its date', async (t) => {
   });
 });
 
+t.test('a verdict carries what was recorded before it', async (t) => {
+  const probe = { kind: 'inq' as const, lagUs: 0, urgent: false, unheard: false, refused: false };
+  const ring = { lan: 0, intervalUs: 1000, count: 1 };
+  const dump = {
+    path: {
+      ...ring,
+      host: web2,
+      probes: [{ ...probe, sent: false, atUs: 3_996_800, sequence: 8 }],
+    },
+    lan: { ...ring, host: null, probes: [{ ...probe, sent: true, atUs: 3_999_500, sequence: 5 }] },
+  };
+  const probes = [
+    { atUs: -3200, direction: 'received', kind: 'inq', sequence: 8, unreadUs: 0 },
+    { atUs: -500, direction: 'sent', kind: 'inq', sequence: 5, lateUs: 0 },
+  ];
+  const down = { kind: 'path-down', host: web2, lan: 0, ...evidence };
+  t.match(translated({ ...down, dumps: [dump] }), { kind: 'path-down', probes });
+  t.notOk('probes' in translated({ ...down, dumps: [] }), 'there was no room for them');
+  const lanDown = { kind: 'lan-down', lan: 0, count: 9, ...evidence };
+  t.match(translated({ ...lanDown, dumps: [dump] }), {
+    paths: 9,
+    probes: [{ peer: { id: web2, name: 'web2' }, probes }],
+  });
+  t.notOk('probes' in translated({ ...lanDown, dumps: [] }));
+});
+
 t.test('answers to commands are not for users', async (t) => {
   t.equal(translate({ ...blank, kind: 'answer' }, makePeers(), now), undefined);
 });

@@ -4,7 +4,8 @@ import t from 'tap';
 
 import { explain, wayIf } from '../../lib/explain.js';
 import { renderExplanation } from '../../lib/explain-text.js';
-import { sketch } from './statuses.js';
+import type { NativeRecording } from '../../lib/native.js';
+import { idOf, sketch } from './statuses.js';
 
 const network = { networkNamespace: null, namespaceId: '1' };
 type Paths = Parameters<typeof sketch>[0][string];
@@ -25,7 +26,7 @@ const choices: [string, string, Paths, Parameters<typeof sketch>[1]?][] = [
 
 for (const [name, because, paths, more] of choices) {
   t.test(`choice: ${name}`, async (t) => {
-    const [first] = explain(sketch({ web1: paths }, more), network, 'web1').paths;
+    const [first] = explain(sketch({ web1: paths }, more), network, 'web1', null).paths;
     t.match(first, { lan: { name: 'A' }, because });
   });
 }
@@ -56,6 +57,24 @@ for (const [name, dead, expected, paths, drained] of ways) {
   });
 }
 
+const plainProbe = { kind: 'inq' as const, urgent: false, unheard: false, refused: false };
+
+function ownRing(): NativeRecording {
+  const at = (atUs: number, sequence: number) => ({
+    ...{ ...plainProbe, sent: false, lagUs: 0, atUs, sequence },
+  });
+  const probes = [at(45_000, 8), at(55_000, 9)];
+  return { host: idOf('web1'), lan: 0, intervalUs: 10_000, count: 9, probes };
+}
+
+function sentRing(): NativeRecording {
+  const at = (atUs: number, sequence: number) => ({
+    ...{ ...plainProbe, sent: true, lagUs: 12, atUs, sequence },
+  });
+  const probes = [at(48_000, 4), at(58_000, 5)];
+  return { host: null, lan: 0, intervalUs: 10_000, count: 5, probes };
+}
+
 t.test('for people: verdict, evidence, choice, kernel, and what if', async (t) => {
   const status = sketch({
     web1: {
@@ -70,8 +89,9 @@ t.test('for people: verdict, evidence, choice, kernel, and what if', async (t) =
     source: '10.1.0.1',
     table: '931100',
   };
+  const recorder = { takenUs: 100_000, leftOut: 0, recordings: [ownRing(), sentRing()] };
   const kernel = [{ address: '10.1.0.2', takes: { ...route, table: null }, entries: [route] }];
-  const told = { ...explain(status, network, 'web1'), kernel, kernelWhy: null };
+  const told = { ...explain(status, network, 'web1', recorder), kernel, kernelWhy: null };
   t.equal(
     renderExplanation(told),
     `web1 (0000000077656231)  requestor, incarnation 0000000000000001
@@ -82,6 +102,10 @@ LAN A (lana)  10.1.0.2
   choice   traffic takes LAN B: its own is down
   kernel   10.1.0.2: via 10.2.0.2 dev lanb src 10.1.0.1
            table 931100: via 10.2.0.2 dev lanb src 10.1.0.1
+  probes   -55 ms  <- inq  8
+           -52 ms  -> inq  4  12 us late
+           -45 ms  <- inq  9  gap 10 ms, on time
+           -42 ms  -> inq  5  12 us late
 
 LAN B (lanb)  10.2.0.2
   verdict  up for 60 s: heard both ways
