@@ -37,6 +37,8 @@ export interface FaildOptions {
   lan?: readonly (LanChoice | string)[] | undefined;
   /** Patterns (`eth9`, `usb*`) of interfaces that are no LAN, besides containers' and tunnels'. */
   ignoreInterface?: readonly string[] | undefined;
+  /** Subnets, addresses and host ids of those that may be peers; without any, everybody. */
+  allowPeer?: readonly string[] | undefined;
   transport?: TransportChoice | undefined;
   switchback?: SwitchbackChoice | undefined;
   /** Seconds (or `'30s'`) that a path which is good again waits before traffic returns. */
@@ -85,6 +87,8 @@ export interface Config {
   port: number;
   lans: LanChoice[];
   ignoredInterfaces: string[];
+  /** None: everybody. */
+  allowedPeers: string[];
   transport: TransportChoice;
   switchback: SwitchbackChoice;
   holdUs: number;
@@ -146,6 +150,7 @@ export function toConfig(value: SettingValues): DaemonConfig {
     port: value.port as number,
     lans: (value.lan as LanChoice[] | undefined) ?? [],
     ignoredInterfaces: (value.ignoreInterface as string[] | undefined) ?? [],
+    allowedPeers: (value.allowPeer as string[] | undefined) ?? [],
     transport: value.transport as TransportChoice,
     switchback: value.switchback as SwitchbackChoice,
     holdUs: secondsToUs(value.holdTime as number),
@@ -200,7 +205,13 @@ function usOrOff(seconds: number | null): number | null {
 
 function read(setting: Setting, value: unknown, faults: Fault[]): unknown {
   if (!setting.repeatable) return readOne(setting, value, faults);
-  if (Array.isArray(value)) return value.map((item) => readOne(setting, item, faults));
+  if (Array.isArray(value)) {
+    const { most = Number.POSITIVE_INFINITY, long } = setting;
+    if (value.length > most) {
+      faults.push({ place: null, message: `${long}: ${value.length} are given; at most ${most}` });
+    }
+    return value.map((item) => readOne(setting, item, faults));
+  }
   faults.push(badValue(setting, value));
   return undefined;
 }

@@ -75,8 +75,11 @@ export interface EventDetails {
   'peer-found': { peer: PeerRef };
   'peer-restarted': { peer: PeerRef };
   'peer-changed': { peer: PeerRef };
-  /** Gone for eight hours at least; its place in a full table went to another host. */
-  'peer-forgotten': { peer: PeerRef };
+  /**
+   * `none`: gone for eight hours at least, its place in a full table went to another host;
+   * `operator`: the list of peers names it no more.
+   */
+  'peer-forgotten': { peer: PeerRef; reason: string };
   'path-up': PathDetail;
   /** `probes`: not there when too many paths went down at once to keep those of all. */
   'path-down': PathDetail & Evidence & { probes?: RecordedProbe[] };
@@ -136,7 +139,7 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'peer-found': peerOnly,
   'peer-restarted': peerOnly,
   'peer-changed': peerOnly,
-  'peer-forgotten': peerOnly,
+  'peer-forgotten': (event, names) => ({ ...peerOnly(event, names), reason: event.reason }),
   'path-up': pathChange,
   'path-down': (event, names) => ({
     ...pathChange(event, names),

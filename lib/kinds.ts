@@ -246,6 +246,19 @@ export const interfacePattern = text(
   'a pattern of at most 15 characters for interface names, such as docker*',
 );
 
+/** Whom a list of peers names: by subnet, address or host id. */
+export function peer(): Kind {
+  const accepts = 'a subnet such as 10.1.0.0/24, an address, or the 16 hex digits of a host id';
+  const read = (value: unknown) =>
+    typeof value === 'string' &&
+    (isSubnet(value) || isIP(value) !== 0 || (hostId.test(value) && !/^0+$/.test(value)))
+      ? value.toLowerCase()
+      : undefined;
+  return { accepts, read, show: String, inFile: { accepts, read, schema: { type: 'string' } } };
+}
+
+const hostId = /^[0-9a-f]{16}$/i;
+
 const subnet: ScalarInFile = {
   accepts: 'a subnet, such as 10.1.0.0/24',
   read: (value) => (typeof value === 'string' && isSubnet(value) ? value : undefined),

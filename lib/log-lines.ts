@@ -36,7 +36,11 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
     'info',
     ({ peer }) => `changed: ${peer.name} has another name or other addresses`,
   ],
-  'peer-forgotten': ['info', ({ peer }) => `forgotten: ${peer.name}, gone for long, made room`],
+  'peer-forgotten': [
+    'info',
+    ({ peer, reason }) =>
+      `forgotten: ${peer.name}, ${reason === 'operator' ? 'not allowed any more' : 'gone for long, made room'}`,
+  ],
   'path-up': ['info', ({ path, reason }) => `up: ${showPath(path)}: ${upReason(reason)}`],
   'path-down': ['warn', (event) => `down: ${showPath(event.path)}: ${because(event)}`],
   'path-stopped': ['info', ({ path }) => `stopped: ${showPath(path)} said goodbye`],

@@ -65,6 +65,11 @@ export interface NativePlan {
    */
   source: SourceName;
   /**
+   * Who may be a peer: subnets, addresses and host ids (16 hex digits), at most 64; none:
+   * everybody.
+   */
+  allowed: readonly string[];
+  /**
    * LAN indexes: no traffic takes these while a peer can be reached by another, and the peers are
    * told to leave them.
    */

@@ -4,6 +4,7 @@
 // at the start, and whenever the configuration changes or the embedder asks.
 import type { Config } from './config.js';
 import { FaildError, messageOf } from './errors.js';
+import { peer } from './kinds.js';
 import type { NativeLan, NativePlan, SourceName, SwitchbackName } from './native.js';
 import type { StatusPeer } from './status.js';
 
@@ -34,6 +35,7 @@ export const configuredPolicy: Policy = ({ config, lans }) => ({
   grayRoundTripUs: config.grayRoundTripUs ?? 0,
   rtoMinUs: config.rtoMinUs ?? 0,
   source: config.source,
+  allowed: config.allowedPeers,
 });
 
 /** The operator's order of the LANs; those that he did not name come last, as they are. */
@@ -61,7 +63,7 @@ export function makePlan(policy: Policy, input: PolicyInput): Plan {
 /** Null: the engine can hold this plan. */
 export function whyBad(plan: unknown, lanCount: number): string | null {
   if (typeof plan !== 'object' || plan === null) return `${String(plan)} is no plan`;
-  const { preference, switchback, source, ...numbers } = plan as Partial<Plan>;
+  const { preference, switchback, source, allowed, ...numbers } = plan as Partial<Plan>;
   const each = Array.isArray(preference) ? [...preference].sort((a, b) => a - b) : [];
   if (each.length !== lanCount || each.some((lan, at) => lan !== at)) {
     return `preference: ${JSON.stringify(preference)} must name each LAN, 0 to ${lanCount - 1}, once`;
@@ -71,6 +73,9 @@ export function whyBad(plan: unknown, lanCount: number): string | null {
   }
   if (!sources.includes(source as SourceName)) {
     return `source: '${source}' is none of ${sources.join(', ')}`;
+  }
+  if (!Array.isArray(allowed) || allowed.length > mostAllowed || !allowed.every(isPeer)) {
+    return `allowed: ${JSON.stringify(allowed)} is no list of at most ${mostAllowed} subnets, addresses and host ids`;
   }
   for (const [field, most] of Object.entries(mostOf)) {
     const value = (numbers as Record<string, unknown>)[field];
@@ -83,6 +88,10 @@ export function whyBad(plan: unknown, lanCount: number): string | null {
 const switchbacks: readonly SwitchbackName[] = ['auto', 'sticky', 'manual'];
 
 const sources: readonly SourceName[] = ['own', 'alternate'];
+
+/** kMaxAllowed in native/base/limits.h. */
+const mostAllowed = 64;
+const isPeer = (value: unknown): boolean => peer().read(value) !== undefined;
 
 const dayUs = 24 * 3600e6;
 

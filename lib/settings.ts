@@ -13,6 +13,7 @@ import {
   milliseconds,
   orOff,
   path,
+  peer,
   percentage,
   size,
   text,
@@ -43,6 +44,8 @@ export interface Setting {
   /** A row of `faild --help` says this instead of the fallback. */
   fallbackText?: string;
   repeatable?: boolean;
+  /** The most values of a repeatable one, where there is a limit. */
+  most?: number;
   /** A reload applies a change at once; all else needs a restart. */
   live?: boolean;
 }
@@ -143,6 +146,18 @@ export const settings: readonly Setting[] = [
     kind: interfacePattern,
     repeatable: true,
     fallbackText: 'none',
+  },
+  {
+    key: 'allowPeer',
+    long: '--allow-peer',
+    argument: '<who>',
+    inFile: 'peers-allowed',
+    help: 'only these hosts are peers; repeatable, up to 64',
+    kind: peer(),
+    repeatable: true,
+    most: 64,
+    fallbackText: 'everybody',
+    live: true,
   },
   {
     key: 'transport',

@@ -253,8 +253,12 @@ function buildPeers(snapshot: NativeSnapshot, names: string[], now: ClockReading
     if (known === undefined) rows.set(path.host, [path]);
     else known.push(path);
   }
+  // One that is no longer allowed keeps its row until another host needs it, but has no path.
   return snapshot.peers
-    .map((peer) => buildPeer(peer, rows.get(peer.host) ?? [], snapshot.takenUs, names, now))
+    .flatMap((peer) => {
+      const paths = rows.get(peer.host);
+      return paths === undefined ? [] : buildPeer(peer, paths, snapshot.takenUs, names, now);
+    })
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 

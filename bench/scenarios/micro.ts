@@ -148,6 +148,7 @@ const kPlan: NativeRuntimeConfig['plan'] = {
   grayRoundTripUs: 0,
   rtoMinUs: 0,
   source: 'own',
+  allowed: [],
   drained: [],
   timing: [],
 };

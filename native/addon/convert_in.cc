@@ -61,6 +61,19 @@ Timing to_timing(const Fields& from) {
   return timing;
 }
 
+// `10.1.0.0/24`, `10.1.0.2`, or a host id of 16 hex digits.
+void read_allowed(const Fields& from, const char* name, AllowedPeers* allowed) {
+  from.list(name, 0, kMaxAllowed, [&](const Napi::Value& item, const Where& where) {
+    const std::string text = read_text(item, where, 64);
+    if (failed(item.Env())) return;
+    if (text.size() == 16 && text.find_first_of(":./") == std::string::npos) {
+      (void)allowed->hosts.push({read_id(item, where, false)});
+    } else {
+      (void)allowed->subnets.push(read_prefix(item, where).network());
+    }
+  });
+}
+
 Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count) {
   const Fields from(value, path);
   Plan plan;
@@ -73,6 +86,7 @@ Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count
   plan.loss_limit = optional_loss(from, "grayLoss");
   plan.round_trip_limit = optional_duration(from, "grayRoundTripUs");
   plan.source = static_cast<SourceAddress>(from.choice("source", kSources));
+  read_allowed(from, "allowed", &plan.allowed);
   plan.rto_min = optional_rto_min(from, "rtoMinUs");
   size_t lan = 0;
   from.list("timing", lan_count, lan_count, [&](const Napi::Value& item, const Where& where) {

@@ -21,6 +21,11 @@ size_t route_places(const EngineConfig& config) {
   return config.max_peers * config.lans.size() * per_path + kRulePlaces;
 }
 
+bool AllowedPeers::operator==(const AllowedPeers& other) const {
+  return std::equal(subnets.begin(), subnets.end(), other.subnets.begin(), other.subnets.end()) &&
+         std::equal(hosts.begin(), hosts.end(), other.hosts.begin(), other.hosts.end());
+}
+
 bool is_drained(const Plan& plan, LanIndex lan) {
   return std::find(plan.drained.begin(), plan.drained.end(), lan) != plan.drained.end();
 }

@@ -59,6 +59,18 @@ inline constexpr uint32_t kMostFailAfter = 1000, kMostRestoreAfter = 100000;
 
 [[nodiscard]] bool is_valid(const Timing& timing);
 
+// Who may be a peer, where not everybody may. A host is one if its id is named; or if its packets
+// come from an address in a named subnet, and each address that it claims in our LANs' subnets, of
+// the families named, lies in one too. It keeps strangers out, not forgers: nothing is
+// authenticated.
+struct AllowedPeers {
+  BoundedVector<Prefix, kMaxAllowed> subnets;  // host bits zero
+  BoundedVector<HostId, kMaxAllowed> hosts;
+  // Nobody is named: everybody may.
+  [[nodiscard]] bool everybody() const { return subnets.empty() && hosts.empty(); }
+  bool operator==(const AllowedPeers& other) const;
+};
+
 // What policy decides beforehand. The engine executes it alone and never asks back.
 //
 // The optional ones are off unless set. Flap penalty: a path that goes down within `flap_window`
@@ -78,6 +90,7 @@ struct Plan {
   std::optional<Duration> round_trip_limit;
   std::optional<Duration> rto_min;
   SourceAddress source = SourceAddress::kOwn;
+  AllowedPeers allowed;
   // Kept free of traffic by the operator, each at most once: what can leave these LANs does, and
   // peers that have another way are told that we do not hear them here, so that they leave too.
   BoundedVector<LanIndex, kMaxLans> drained;

@@ -151,6 +151,11 @@ class Engine::Impl {
   void learn_source(Instant now, const PacketIn& packet, uint32_t slot);
 
   // --- peers (engine_peers.cc)
+  [[nodiscard]] bool is_allowed(HostId host, const IpAddress& from,
+                                std::span<const LanAdvert> places) const;
+  [[nodiscard]] bool is_still_allowed(uint32_t peer) const;
+  [[nodiscard]] bool is_admitted(const PacketIn& packet, uint32_t peer) const;
+  void expel(Instant now, uint32_t peer, Effects& effects);
   [[nodiscard]] std::optional<uint32_t> meet(Instant now, LanIndex lan, Effects& effects);
   [[nodiscard]] std::optional<uint32_t> make_room(Instant now, Effects& effects);
   [[nodiscard]] std::optional<Instant> gone_since(uint32_t peer) const;

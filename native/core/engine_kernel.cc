@@ -354,6 +354,7 @@ int Engine::Impl::set_plan(Instant now, const Plan& plan) {
   for (const LanIndex lan : plan_.drained) {
     if (!is_drained(plan, lan)) permit_return(lan);
   }
+  if (!(plan_.allowed == plan.allowed)) relocate_ = 0;
   const Plan before = plan_;
   plan_ = plan;
   for (size_t i = 0; i < lans_.size(); i++) {
@@ -436,15 +437,19 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   finish_step(now, effects);
 }
 
-// Finds the peers' places anew, as many as one step has room for: a path that is forgotten takes
-// its neighbour entries along.
+// Asks whether peers are still allowed, and finds their places anew, as many as one step has room
+// for: a path that is forgotten takes its neighbour entries along.
 void Engine::Impl::relocate_some(Instant now, Effects& effects) {
   while (relocate_ && effects.route_ops.room() >= kMaxLans * kMaxAddressesPerLan) {
     if (*relocate_ == peers_.size()) {
       relocate_.reset();
       return;
     }
-    locate_paths(now, *relocate_, effects);
+    if (is_still_allowed(*relocate_)) {
+      locate_paths(now, *relocate_, effects);
+    } else {
+      expel(now, *relocate_, effects);
+    }
     mark_dirty(*relocate_);
     ++*relocate_;
   }

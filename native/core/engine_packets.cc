@@ -75,6 +75,10 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   if (in_.to != HostId{} && in_.to != config_.host) return refuse(Drop::kNotForUs);
 
   auto peer = peers_.find(in_.host);
+  if (!plan_.allowed.everybody() && !(peer && is_admitted(packet, *peer)) &&
+      !is_allowed(in_.host, packet.from, {in_.lans.data(), in_.lans.size()})) {
+    return refuse(Drop::kNotAllowed);
+  }
   const bool known_place = peer && peers_[*peer].incarnation == in_.incarnation &&
                            peers_[*peer].advert_version == in_.advert_version &&
                            paths_[slot_of(*peer, packet.lan)].remote_lan == in_.arrival_lan;

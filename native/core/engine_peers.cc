@@ -23,6 +23,61 @@ constexpr Duration kMakeRoomEvery = Duration::seconds(1);
 
 }  // namespace
 
+// The source first: it is one look at the list, and turns away nearly all whom it does not name.
+bool Engine::Impl::is_allowed(HostId host, const IpAddress& from,
+                              std::span<const LanAdvert> places) const {
+  const AllowedPeers& allowed = plan_.allowed;
+  if (allowed.everybody()) return true;
+  if (std::find(allowed.hosts.begin(), allowed.hosts.end(), host) != allowed.hosts.end()) {
+    return true;
+  }
+  const Allowance source = allowance_of(allowed, from);
+  if (source == Allowance::kNo) return false;
+  bool named = source == Allowance::kYes;
+  for (const LanAdvert& place : places) {
+    for (const Prefix& claimed : place.addresses) {
+      const bool here = std::any_of(lans_.begin(), lans_.end(), [&](const Lan& lan) {
+        return is_routable(lan.config, claimed.address);
+      });
+      const Allowance claim = here ? allowance_of(allowed, claimed.address) : Allowance::kUnsaid;
+      if (claim == Allowance::kNo) return false;
+      named = named || claim == Allowance::kYes;
+    }
+  }
+  return named;
+}
+
+// Whoever is known was allowed when its packet was looked at: the same run, advert and source need
+// no second look.
+bool Engine::Impl::is_admitted(const PacketIn& packet, uint32_t peer) const {
+  const Peer& known = peers_[peer];
+  return !known.lans.empty() && known.incarnation == in_.incarnation &&
+         known.advert_version == in_.advert_version &&
+         paths_[slot_of(peer, packet.lan)].heard_from == packet.from;
+}
+
+bool Engine::Impl::is_still_allowed(uint32_t peer) const {
+  const Peer& known = peers_[peer];
+  const std::span places(known.lans.data(), known.lans.size());
+  const auto paths = paths_of(peer);
+  return std::all_of(paths.begin(), paths.end(), [&](const Path& path) {
+    return !path.known || is_allowed(known.host, path.heard_from, places);
+  });
+}
+
+// The list names it no more: its traffic takes its own LANs again, and nothing of it stays but its
+// place in the table, which the next stranger may have.
+void Engine::Impl::expel(Instant now, uint32_t peer, Effects& effects) {
+  if (peers_[peer].lans.empty()) return;
+  Event event = make_event(EventKind::kPeerForgotten, now);
+  event.host = peers_[peer].host;
+  event.reason = Reason::kOperator;
+  report(effects, event);
+  forget_peer(peer, effects);
+  peers_[peer].lans.clear();
+  peers_[peer].stopped_at.reset();
+}
+
 // A host that is not known. nullopt: there is no room for it.
 std::optional<uint32_t> Engine::Impl::meet(Instant now, LanIndex lan, Effects& effects) {
   auto peer = peers_.add(in_.host);

@@ -44,11 +44,12 @@ enum class EventKind : uint8_t {
   kPeerFound = 1,  // first packet of a host; `name` and its addresses are in the table
   kPeerRestarted,  // a newer incarnation
   kPeerChanged,    // name or addresses
-  kPeerForgotten,  // gone for long; its place in a full table went to another
-  kPathUp,         // path; `previous`
-  kPathDown,       // path, reason, evidence
-  kPathStopped,    // goodbye
-  kLanDown,        // LAN judgment: `count` paths moved as one
+  // gone for long, its place in a full table went to another; or no longer allowed (kOperator)
+  kPeerForgotten,
+  kPathUp,       // path; `previous`
+  kPathDown,     // path, reason, evidence
+  kPathStopped,  // goodbye
+  kLanDown,      // LAN judgment: `count` paths moved as one
   kLanUp,
   // the kernel has acknowledged: traffic for path's addresses takes `alternate`; all timings
   kFailover,
@@ -84,11 +85,12 @@ enum class Drop : uint8_t {
   kUnknownAck,   // answers nothing that we asked recently
   kNotForUs,     // an ACK to another host
   kTableFull,
-  kMalformed,  // the decoder's word; see its own counters
-  kTooOften,   // restarts faster than any host can
-  kMuted,      // by command (kLanMuted)
+  kMalformed,   // the decoder's word; see its own counters
+  kTooOften,    // restarts faster than any host can
+  kMuted,       // by command (kLanMuted)
+  kNotAllowed,  // the list of peers (Plan::allowed) does not name it
 };
-inline constexpr size_t kDrops = 11;
+inline constexpr size_t kDrops = 12;
 
 // Bits of kLanMuted's `count`: what arrives is not read, what would be sent is not.
 inline constexpr uint32_t kMutedIn = 1, kMutedOut = 2;

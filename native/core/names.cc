@@ -80,6 +80,7 @@ const char* to_string(Drop drop) {
     case Drop::kMalformed: return "malformed";
     case Drop::kTooOften: return "too-often";
     case Drop::kMuted: return "muted";
+    case Drop::kNotAllowed: return "not-allowed";
   }
   return "invalid";
 }

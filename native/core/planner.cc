@@ -96,6 +96,16 @@ bool is_neighbour(const LanConfig& lan, const IpAddress& address) {
                       [&](const Prefix& ours) { return ours.address == address; });
 }
 
+Allowance allowance_of(const AllowedPeers& allowed, const IpAddress& address) {
+  if (address.family == Family::kNone || address.is_link_local()) return Allowance::kUnsaid;
+  Allowance found = Allowance::kUnsaid;
+  for (const Prefix& subnet : allowed.subnets) {
+    if (subnet.contains(address)) return Allowance::kYes;
+    if (subnet.address.family == address.family) found = Allowance::kNo;
+  }
+  return found;
+}
+
 std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours) {
   bool comparable = false;
   for (const Prefix& theirs : there.addresses) {

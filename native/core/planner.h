@@ -50,6 +50,11 @@ namespace faild {
 // write? The same, and link-local ones, which serve as gateways.
 [[nodiscard]] bool is_neighbour(const LanConfig& lan, const IpAddress& address);
 
+// Does an address suit the list (AllowedPeers)? Nothing is said of link-local ones, nor of those of
+// a family that no subnet names.
+enum class Allowance : uint8_t { kYes, kNo, kUnsaid };
+[[nodiscard]] Allowance allowance_of(const AllowedPeers& allowed, const IpAddress& address);
+
 // Does this place of a peer lie on that LAN of ours? By prefix; nullopt when neither side has an
 // address that tells.
 [[nodiscard]] std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours);

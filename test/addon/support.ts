@@ -23,6 +23,7 @@ export const plainPlan: NativePlan = {
   rtoMinUs: 0,
   source: 'own',
   timing: [usualTiming, usualTiming],
+  allowed: [],
 };
 
 /** A LAN as host number `host` stands on it: 10.77.<lan + 1>.<host>. */

@@ -130,6 +130,7 @@ export class Host {
       grayRoundTripUs: 0,
       rtoMinUs: 0,
       source: 'own' as const,
+      allowed: [],
     };
     const preference = this.interfaces.map((_, lan) => lan);
     return { preference, drained: [], switchback: 'auto', timing: this.timing, ...off };

@@ -200,6 +200,7 @@ t.test(
       grayRoundTripUs: 0,
       rtoMinUs: 0,
       source: 'own',
+      allowed: [],
     };
     let say: () => Plan = () => plan;
     const options = {

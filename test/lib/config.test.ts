@@ -92,6 +92,7 @@ t.test('defaults', async (t) => {
     grayRoundTripUs: null,
     rtoMinUs: null,
     source: 'own',
+    allowedPeers: [],
   });
   t.ok(parseConfig({}).hostName.length > 0);
 });
@@ -147,6 +148,19 @@ t.test('durations and shares with their units, or as numbers from a program', as
   t.match(parseConfig(numbers), expected);
   const off = { flapWindow: 'off', grayLoss: null, grayRoundTrip: 'off' };
   t.match(parseConfig(off), { flapWindowUs: null, grayLoss: null, grayRoundTripUs: null });
+});
+
+t.test('who may be a peer: subnets, addresses, host ids', async (t) => {
+  const allowPeer = ['10.1.0.0/24', 'fd00:1::2', '32BE8738c0e0eb33'];
+  t.same(parseConfig({ allowPeer }).allowedPeers, ['10.1.0.0/24', 'fd00:1::2', '32be8738c0e0eb33']);
+  for (const who of ['web1', '10.1.0', '0000000000000000', '32be8738c0e0eb3', '10.1.0.0/33']) {
+    t.match(
+      refusal({ allowPeer: [who] }).message,
+      /--allow-peer: .* give a subnet such as 10.1.0.0\/24/,
+    );
+  }
+  const many = Array.from({ length: 65 }, (_, i) => `10.1.0.${i}`);
+  t.match(refusal({ allowPeer: many }).message, '--allow-peer: 65 are given; at most 64');
 });
 
 t.test('what the kernel counts in whole milliseconds', async (t) => {

@@ -21,6 +21,7 @@ const plain: Plan = {
   grayRoundTripUs: 0,
   rtoMinUs: 0,
   source: 'own',
+  allowed: [],
 };
 
 t.test('the configuration, word by word', async (t) => {
@@ -35,6 +36,7 @@ t.test('the configuration, word by word', async (t) => {
       grayRoundTrip: '5ms',
       rtoMin: '4ms',
       source: 'alternate',
+      allowPeer: ['10.1.0.0/24', '000000000000000A'],
     }),
     {
       preference: [2, 0, 1],
@@ -45,6 +47,7 @@ t.test('the configuration, word by word', async (t) => {
       grayRoundTripUs: 5000,
       rtoMinUs: 4000,
       source: 'alternate',
+      allowed: ['10.1.0.0/24', '000000000000000a'],
     },
   );
   t.same(planOf({ lan: ['C=eth3'] }).preference, [2, 0, 1], 'the unnamed last, in their order');
@@ -63,6 +66,8 @@ const bad: [plan: unknown, reason: RegExp][] = [
   [{ ...plain, grayLoss: 20 }, /^grayLoss: 20 is no number from 0 to 1$/],
   [{ ...plain, flapWindowUs: undefined }, /^flapWindowUs: undefined/],
   [{ ...plain, source: 'mine' }, /^source: 'mine' is none of own, alternate$/],
+  [{ ...plain, allowed: ['web1'] }, /^allowed: \["web1"\] is no list of at most 64 subnets/],
+  [{ ...plain, allowed: undefined }, /^allowed: undefined/],
   [{ ...plain, rtoMinUs: 11e6 }, /^rtoMinUs: 11000000 is no number from 0 to 10000000$/],
   [{ ...plain, grayRoundTripUs: Number.POSITIVE_INFINITY }, /^grayRoundTripUs: Infinity/],
 ];

@@ -106,6 +106,7 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
       rtoMinUs: 0,
       source: 'own' as const,
       timing: [],
+      allowed: [],
     },
     engine: {
       transport: 'raw' as const,

@@ -110,6 +110,7 @@ const plain: Status = {
     grayRoundTripUs: 0,
     rtoMinUs: 0,
     source: 'own',
+    allowed: [],
   },
   transport: 'raw',
   scheduling: { mode: 'fifo', hint: null },

@@ -294,5 +294,89 @@ TEST_CASE("the source of moved traffic: ours on the LAN that it left, or on the 
   CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32")->target.source == rig::ip("10.1.0.1"));
 }
 
+void allow(Plan& plan, std::initializer_list<const char*> subnets) {
+  plan.allowed = {};
+  for (const char* subnet : subnets) FAILD_CHECK(plan.allowed.subnets.push(*parse_prefix(subnet)));
+}
+// From there all packets of the rig's peers come.
+constexpr const char* kFromA = "10.1.99.99/32";
+constexpr const char* kFromB = "10.2.99.99/32";
+
+TEST_CASE("only those that the list names are peers, by the addresses of both LANs") {
+  Rig rig(2);
+  allow(rig.config.plan, {kFromA, kFromB, "10.1.0.0/24", "10.2.0.0/24"});
+  rig::settle(rig, 1);
+  Peer& stranger = rig.add_peer(300);  // 10.1.1.44
+  rig.run(kTick * 5);
+  CHECK(rig.engine->peer_count() == 1);
+  CHECK(rig.drops(Drop::kNotAllowed) >= 8);
+  CHECK(rig.count(EventKind::kDropped) == 1);
+  // It claims one allowed address as well, which does not help it; a family that nobody named does
+  // not harm.
+  stranger.addresses[0].push_back("10.1.0.44/16");
+  stranger.advert_version++;
+  rig.run(kTick * 5);
+  CHECK(rig.engine->peer_count() == 1);
+  stranger.addresses[0] = {"10.1.0.44/16", "fd00::44/64"};
+  stranger.addresses[1] = {"10.2.0.44/16"};
+  stranger.advert_version++;
+  rig.run(Duration::seconds(1));
+  CHECK(rig.engine->peer_count() == 2);
+  CHECK(rig.path(300, 0).state == PathState::kUp);
+  // A known peer is not let go on with an address that the list does not name.
+  stranger.addresses[0] = {"10.1.1.44/16"};
+  stranger.advert_version++;
+  const uint64_t before = rig.drops(Drop::kNotAllowed);
+  rig.run(Duration::seconds(1));
+  CHECK(rig.drops(Drop::kNotAllowed) > before);
+  CHECK(rig.path(300, 0).state != PathState::kUp);
+  CHECK(rig.entry(standby_table(kA), "10.1.1.44/32") == nullptr);
+}
+
+TEST_CASE("a packet's source has to be named; a host id says it all") {
+  Rig rig(2);
+  allow(rig.config.plan, {kFromA, "10.1.0.0/24", "10.2.0.0/24"});
+  rig.add_peer(2);
+  rig.begin();
+  rig.run(Duration::ms(300));
+  CHECK(rig.path(2, 0).state == PathState::kUp);
+  CHECK(rig.path(2, 1).received == 0);  // its packets on LAN B come from elsewhere
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = rig.config.plan;
+  command.plan.allowed = {};
+  REQUIRE(command.plan.allowed.hosts.push(HostId{2}));
+  rig.command(command);
+  rig.run(Duration::ms(300));
+  CHECK(rig.all_up());
+  CHECK(rig.count(EventKind::kPeerForgotten) == 0);
+}
+
+TEST_CASE("who is no longer allowed is forgotten, with its routes, and may come back") {
+  Rig rig(2);
+  settle(rig, [](Plan&) {});
+  outage(rig, Duration::ms(100));
+  REQUIRE(away(rig));
+  Command command;
+  command.kind = Command::Kind::kSetPlan;
+  command.plan = rig.config.plan;
+  allow(command.plan, {"10.1.7.0/24"});
+  rig.command(command);
+  rig.run(Duration::ms(100));
+  CHECK(rig.count(EventKind::kPeerForgotten) == 1);
+  CHECK(rig.path(2, 0).host == HostId{});
+  CHECK(!away(rig));
+  CHECK(rig.entry(standby_table(LanIndex{1}), "10.2.0.2/32") == nullptr);
+  LanRow row;
+  rig.engine->read_lan(kA, &row);
+  CHECK(row.paths_up + row.paths_down + row.paths_other == 0);
+
+  command.plan.allowed = {};
+  rig.command(command);
+  rig.run(Duration::seconds(1));
+  CHECK(rig.all_up());
+  CHECK(rig.entry(standby_table(LanIndex{1}), "10.2.0.2/32") != nullptr);
+}
+
 }  // namespace
 }  // namespace faild
