@@ -8,6 +8,7 @@ import { type Hook, maxHooks } from './hook-kind.js';
 import type { NativeTiming } from './native.js';
 import { nearest } from './near-miss.js';
 import {
+  type DestinationChoice,
   type LanChoice,
   type Setting,
   type SourceChoice,
@@ -16,7 +17,13 @@ import {
   type TransportChoice,
 } from './settings.js';
 
-export type { LanChoice, SourceChoice, SwitchbackChoice, TransportChoice } from './settings.js';
+export type {
+  DestinationChoice,
+  LanChoice,
+  SourceChoice,
+  SwitchbackChoice,
+  TransportChoice,
+} from './settings.js';
 
 /**
  * What a caller may say; everything has a default. The same names, ranges and defaults as the
@@ -40,6 +47,12 @@ export interface FaildOptions {
   /** Subnets, addresses and host ids of those that may be peers; without any, everybody. */
   allowPeer?: readonly string[] | undefined;
   transport?: TransportChoice | undefined;
+  /** How inquiries reach everybody. */
+  destination?: DestinationChoice | undefined;
+  /** IPv4 group, for `multicast`. */
+  multicastGroup?: string | undefined;
+  /** Peers' addresses on every LAN, for `unicast`. */
+  staticPeer?: readonly string[] | undefined;
   switchback?: SwitchbackChoice | undefined;
   /** Seconds (or `'30s'`) that a path which is good again waits before traffic returns. */
   holdTime?: number | string | undefined;
@@ -90,6 +103,9 @@ export interface Config {
   /** None: everybody. */
   allowedPeers: string[];
   transport: TransportChoice;
+  destination: DestinationChoice;
+  multicastGroup: string;
+  staticPeers: string[];
   switchback: SwitchbackChoice;
   holdUs: number;
   /** Null: off. So are the next three. */
@@ -137,6 +153,7 @@ export function readSettings(options: DaemonOptions): SettingValues {
   });
   const values = Object.fromEntries(entries);
   faults.push(...repeats(values.lan ?? []), ...tooMany(values.hook ?? []));
+  faults.push(...nobodyToAsk(values));
   if (faults.length > 0) throw new ConfigFaults(faults);
   return values;
 }
@@ -152,6 +169,9 @@ export function toConfig(value: SettingValues): DaemonConfig {
     ignoredInterfaces: (value.ignoreInterface as string[] | undefined) ?? [],
     allowedPeers: (value.allowPeer as string[] | undefined) ?? [],
     transport: value.transport as TransportChoice,
+    destination: value.destination as DestinationChoice,
+    multicastGroup: value.multicastGroup as string,
+    staticPeers: (value.staticPeer as string[] | undefined) ?? [],
     switchback: value.switchback as SwitchbackChoice,
     holdUs: secondsToUs(value.holdTime as number),
     flapWindowUs: usOrOff(value.flapWindow as number | null),
@@ -260,6 +280,12 @@ function repeats(lans: (LanChoice | undefined)[]): Fault[] {
 function tooMany(hooks: readonly unknown[]): Fault[] {
   const message = `hooks: ${hooks.length} are given; there is room for ${maxHooks}`;
   return hooks.length > maxHooks ? [{ place: null, message }] : [];
+}
+
+function nobodyToAsk({ destination, staticPeer = [] }: SettingValues): Fault[] {
+  if (destination !== 'unicast' || (staticPeer as unknown[]).length > 0) return [];
+  const message = '--destination: unicast reaches nobody without static peers; give --static-peer';
+  return [{ place: null, message }];
 }
 
 /** The wire carries 32 bytes: the first label of a name that is longer. */

@@ -257,6 +257,13 @@ export function peer(): Kind {
   return { accepts, read, show: String, inFile: { accepts, read, schema: { type: 'string' } } };
 }
 
+export function address(): Kind {
+  const accepts = 'an address, such as 10.1.0.2';
+  const read = (value: unknown) =>
+    typeof value === 'string' && isIP(value) !== 0 ? value.toLowerCase() : undefined;
+  return { accepts, read, show: String, inFile: { accepts, read, schema: { type: 'string' } } };
+}
+
 const hostId = /^[0-9a-f]{16}$/i;
 
 const subnet: ScalarInFile = {

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { type NativeEngineClass, type RawEngineClass, withSnapshots } from './native-engine.js';
 
 export type TransportName = 'auto' | 'raw' | 'udp';
+export type DestinationName = 'broadcast' | 'multicast' | 'unicast';
 export type PathStateName = 'unknown' | 'up' | 'down' | 'stopped';
 export type SourceName = 'own' | 'alternate';
 export type SwitchbackName = 'auto' | 'sticky' | 'manual';
@@ -98,6 +99,11 @@ export interface NativeEngineConfig {
 export interface NativeRuntimeConfig extends NativeEngineConfig {
   port: number;
   transport: TransportName;
+  destination: DestinationName;
+  /** IPv4. */
+  multicastGroup: string;
+  /** Addresses, at most 64; for `unicast`. */
+  staticPeers: readonly string[];
   /** Path of a network namespace for the engine's thread; empty: stay. */
   networkNamespace: string;
   /** SCHED_FIFO priority; 0: do not ask. */

@@ -4,6 +4,7 @@
 // name, a range or a default is written down once.
 import { hook } from './hook-kind.js';
 import {
+  address,
   choice,
   duration,
   endpoint,
@@ -24,6 +25,7 @@ import {
 
 export type { LanChoice } from './kinds.js';
 
+export type DestinationChoice = 'broadcast' | 'multicast' | 'unicast';
 export type TransportChoice = 'auto' | 'raw' | 'udp';
 export type SwitchbackChoice = 'auto' | 'sticky' | 'manual';
 
@@ -167,6 +169,36 @@ export const settings: readonly Setting[] = [
     kind: choice('raw', 'udp', 'auto'),
     fallback: 'auto',
     fallbackText: 'raw where permitted',
+  },
+  {
+    key: 'destination',
+    long: '--destination',
+    argument: '<how>',
+    help: 'how inquiries reach everybody: broadcast, multicast, or unicast to each static peer; hosts may differ',
+    kind: choice('broadcast', 'multicast', 'unicast'),
+    fallback: 'broadcast',
+  },
+  {
+    key: 'multicastGroup',
+    long: '--multicast-group',
+    argument: '<address>',
+    help: 'IPv4 group to join, and to send to with multicast; the same on every host',
+    kind: text(
+      /^2(2[4-9]|3\d)(\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])){3}$/,
+      'an IPv4 group from 224.0.0.0 to 239.255.255.255, such as 239.255.93.11',
+    ),
+    fallback: '239.255.93.11',
+  },
+  {
+    key: 'staticPeer',
+    long: '--static-peer',
+    argument: '<address>',
+    inFile: 'static-peers',
+    help: 'an address of a peer on one LAN, for unicast; repeatable, up to 64',
+    kind: address(),
+    repeatable: true,
+    most: 64,
+    fallbackText: 'none',
   },
   {
     key: 'switchback',

@@ -7,13 +7,16 @@
 namespace faild {
 namespace {
 
+// Each in the order of the enumeration that is named.
 constexpr std::array<const char*, 3> kTransports = {"auto", "raw", "udp"};         // Transport
 constexpr std::array<const char*, 3> kSwitchbacks = {"auto", "sticky", "manual"};  // Switchback
-constexpr std::array<const char*, 2> kSources = {"own", "alternate"};              // SourceAddress
+constexpr std::array<const char*, 3> kDestinations = {"broadcast", "multicast",
+                                                      "unicast"};      // Everybody::By
+constexpr std::array<const char*, 2> kSources = {"own", "alternate"};  // SourceAddress
+constexpr std::array<const char*, 2> kEntries = {"route", "rule"};     // RouteKey::Kind
+// Command::Kind
 constexpr std::array<const char*, 8> kCommands = {"set-plan", "switchback", "failover", "bye",
                                                   "cleanup",  "probe",      "mute",     "unmute"};
-// Command::Kind
-constexpr std::array<const char*, 2> kEntries = {"route", "rule"};  // RouteKey::Kind
 
 constexpr Duration kMaxRtoMin = Duration::seconds(10);
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
@@ -137,11 +140,20 @@ EngineConfig to_engine_config(const Fields& from) {
   return config;
 }
 
+void read_everybody(const Fields& from, Everybody* everybody) {
+  everybody->by = static_cast<Everybody::By>(from.choice("destination", kDestinations));
+  everybody->group = read_ip(from.at("multicastGroup"), from.where("multicastGroup"));
+  from.list("staticPeers", 0, kMaxStaticPeers, [&](const Napi::Value& item, const Where& where) {
+    (void)everybody->peers.push(read_ip(item, where));
+  });
+}
+
 RuntimeConfig to_runtime_config(const Fields& from) {
   RuntimeConfig config;
   config.engine = to_engine_config(from);
   config.port = static_cast<uint16_t>(from.whole("port", 1, UINT16_MAX));
   config.transport = static_cast<Transport>(from.choice("transport", kTransports));
+  read_everybody(from, &config.everybody);
   config.network_namespace = from.text("networkNamespace", 4095);
   config.realtime_priority = static_cast<int>(from.whole("realtimePriority", 0, 99));
   const double cpu = read_number(from.at("cpu"), from.where("cpu"), -1, 4095);

@@ -26,6 +26,9 @@ inline constexpr size_t kMaxMissing = 64;
 // subnets, and host ids, that a plan names as those of peers
 inline constexpr size_t kMaxAllowed = 64;
 
+// hosts that a static list of peers names
+inline constexpr size_t kMaxStaticPeers = 64;
+
 // Work in one step of the engine. What is left over is done at the next step, which `poll_at` then
 // places at once.
 inline constexpr size_t kMaxSendsPerStep = 64;

@@ -19,7 +19,7 @@ namespace faild {
 
 struct SendPacket {
   LanIndex lan;
-  // Nobody in particular: the LAN's broadcast (IPv4) or our multicast group (IPv6).
+  // Nobody in particular: everybody on that LAN, as the transport is configured (io/runtime.h).
   struct Unicast {
     IpAddress ip;    // the peer's address on this LAN
     MacAddress mac;  // as learned from its packets; zero when the transport cannot tell

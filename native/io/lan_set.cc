@@ -46,6 +46,7 @@ std::optional<RuntimeError> check(std::span<const LanConfig> lans) {
 
 std::optional<RuntimeError> LanSet::open(RuntimeConfig* config) {
   port_ = config->port;
+  everybody_ = config->everybody;
   bells_ = config->engine.requestor;  // a responder answers every INQ
   count_ = config->engine.lans.size();
   for (size_t i = 0; i < count_; i++) {
@@ -81,7 +82,7 @@ std::optional<RuntimeError> LanSet::open_all(uint16_t port) {
   for (size_t i = 0; i < count_; i++) {
     RuntimeError error;
     const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
-    lans_[i].socket = open_socket(lans_[i].config, port, bells_, memory_, &error);
+    lans_[i].socket = open_socket(lans_[i].config, port, bells_, memory_, &error, everybody_);
     if (!lans_[i].socket) return error;
   }
   return std::nullopt;
@@ -180,7 +181,7 @@ void LanSet::reopen(Lan& lan) {
   if (lan.config.ifindex == 0 || probe_family(lan.config) == Family::kNone) return;
   RuntimeError ignored;  // the interface may be gone again: its next news tries anew
   const auto open_socket = transport_ == Transport::kRaw ? open_raw_socket : open_udp_socket;
-  lan.socket = open_socket(lan.config, port_, bells_, memory_, &ignored);
+  lan.socket = open_socket(lan.config, port_, bells_, memory_, &ignored, everybody_);
 }
 
 bool LanSet::has_bells() const {

@@ -59,6 +59,7 @@ class LanSet {
   std::array<Lan, kMaxLans> lans_;
   size_t count_ = 0;
   uint16_t port_ = 0;
+  Everybody everybody_;
   bool bells_ = false;  // each socket is opened with one
   Transport transport_ = Transport::kRaw;
   PortHolder port_holder_;

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "core/planner.h"
 #include "io/errors.h"
 
 namespace faild {
@@ -22,6 +23,16 @@ void LanSocket::silence_bell() const {
   uint8_t ignored = 0;
   for (int i = 0; i < 16 && recv(bell_fd(), &ignored, sizeof ignored, MSG_DONTWAIT) >= 0; i++) {
   }
+}
+
+IpAddress LanSocket::address_of_all() const {
+  if (probe_family(lan_) != Family::kIpv4) return heartbeat_group_v6();
+  const bool multicast = everybody_.by == Everybody::By::kMulticast;
+  return multicast ? everybody_.group : limited_broadcast_v4();
+}
+
+bool LanSocket::is_static_peer(const IpAddress& ip) const {
+  return ip.family == probe_family(lan_) && is_routable(lan_, ip);
 }
 
 std::optional<IpAddress> source_address(const LanConfig& lan, Family family) {

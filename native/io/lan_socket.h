@@ -21,7 +21,7 @@ namespace faild {
 
 class LanSocket {
  public:
-  explicit LanSocket(const LanConfig& lan) : lan_(lan) {}
+  LanSocket(const LanConfig& lan, const Everybody& everybody) : lan_(lan), everybody_(everybody) {}
   virtual ~LanSocket() = default;
   LanSocket(const LanSocket&) = delete;
   LanSocket& operator=(const LanSocket&) = delete;
@@ -48,16 +48,24 @@ class LanSocket {
   [[nodiscard]] const TransportCounters& counters() const { return counters_; }
 
  protected:
+  // The group, or the LAN's broadcast, where no single host is meant (and no list of them).
+  [[nodiscard]] IpAddress address_of_all() const;
+  // Of the static peers, those on this LAN that are reached over its probe's family.
+  [[nodiscard]] bool is_static_peer(const IpAddress& ip) const;
+
   LanConfig lan_;
+  Everybody everybody_;
   Instant drained_at_;  // when the socket was last found empty: no later packet is older
   TransportCounters counters_;
 };
 
 // Opening: nullptr and *error on failure.
 [[nodiscard]] Owned<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
-                                               Memory* memory, RuntimeError* error);
+                                               Memory* memory, RuntimeError* error,
+                                               const Everybody& everybody = {});
 [[nodiscard]] Owned<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool with_bell,
-                                               Memory* memory, RuntimeError* error);
+                                               Memory* memory, RuntimeError* error,
+                                               const Everybody& everybody = {});
 
 // The address from which this LAN's packets of that family come; nullopt: the LAN has none.
 [[nodiscard]] std::optional<IpAddress> source_address(const LanConfig& lan, Family family);

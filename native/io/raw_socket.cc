@@ -32,11 +32,13 @@ constexpr size_t kRingBytes = size_t{kBlocks} * kBlockBytes;
 // time enough to fetch them.
 constexpr unsigned kFetchAhead = 2;
 constexpr size_t kFetchBytes = 256, kCacheLine = 64;
+constexpr int kClassCs6 = 0xc0;  // DSCP CS6, network control
 constexpr int kPriority = 6;  // TC_PRIO_INTERACTIVE: the most urgent band that needs no capability
 
 class RawSocket final : public LanSocket {
  public:
-  RawSocket(const LanConfig& lan, uint16_t port) : LanSocket(lan), port_(port) {}
+  RawSocket(const LanConfig& lan, uint16_t port, const Everybody& everybody)
+      : LanSocket(lan, everybody), port_(port) {}
   ~RawSocket() override {
     if (ring_ != nullptr) munmap(ring_, kRingBytes);
   }
@@ -59,12 +61,21 @@ class RawSocket final : public LanSocket {
   [[nodiscard]] bool parse(const tpacket2_hdr& header, const ClockReading& reading,
                            PacketIn* packet);
   void release_slot();
-  void join_group();
+  void join_groups();
+  void listen_to(const IpAddress& group);
+  void note_mac(const ParsedFrame& frame);
+  void send_to(const IpAddress& to, const MacAddress& mac, std::span<const uint8_t> payload);
+  void send_to_static_peers(std::span<const uint8_t> payload);
+  void ask_kernel_to_send(const IpAddress& to, std::span<const uint8_t> payload);
+  void note_error();
 
   uint16_t port_;
   UniqueFd bell_;  // a packet socket beside the ring's that takes the news alone
   UniqueFd fd_;
-  UniqueFd member_;  // tells the switches (MLD) that we listen to the group
+  // tell the switches (IGMP, MLD) that we listen to the groups; the kernel's own way to a static
+  // peer whose MAC address is not known yet
+  UniqueFd member_v4_, member_v6_;
+  std::array<MacAddress, kMaxStaticPeers> macs_{};  // of the static peers, as heard
   uint8_t* ring_ = nullptr;
   unsigned next_ = 0;     // the slot that the kernel fills next
   bool holding_ = false;  // that slot was handed out by receive() and is not yet released
@@ -94,7 +105,7 @@ std::optional<RuntimeError> RawSocket::open(bool with_bell) {
     return make_error(error == ENODEV || error == ENXIO ? "ENOLAN" : "ESYSTEM", error,
                       "cannot listen on interface '" + name + "': does it exist? see `ip link`");
   }
-  join_group();
+  join_groups();
   return std::nullopt;
 }
 
@@ -132,10 +143,37 @@ bool RawSocket::bind_to_interface(int fd) {
   return bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
 }
 
-// Only hosts without IPv4 probe by multicast; where the kernel has no IPv6 there is nobody to hear.
-// So errors are left.
-void RawSocket::join_group() {
+// Errors are left: where the kernel lacks a family there is nobody to hear by its group.
+void RawSocket::join_groups() {
+  listen_to(everybody_.group);
+  const int device = static_cast<int>(lan_.ifindex);
+  member_v4_ = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ip_mreqn member{};
+  std::memcpy(&member.imr_multiaddr, everybody_.group.bytes.data(), 4);
+  member.imr_ifindex = device;
+  setsockopt(member_v4_.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof member);
+
   const IpAddress group = heartbeat_group_v6();
+  listen_to(group);
+  member_v6_ = UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ipv6_mreq member_v6{};
+  std::memcpy(&member_v6.ipv6mr_multiaddr, group.bytes.data(), 16);
+  member_v6.ipv6mr_interface = lan_.ifindex;
+  setsockopt(member_v6_.get(), IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &member_v6, sizeof member_v6);
+
+  const std::string name(lan_.interface.view());
+  const int hops = 1, best_class = kClassCs6;  // as in the frames that we make
+  setsockopt(member_v4_.get(), IPPROTO_IP, IP_TTL, &hops, sizeof hops);
+  setsockopt(member_v4_.get(), IPPROTO_IP, IP_TOS, &best_class, sizeof best_class);
+  setsockopt(member_v6_.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops);
+  setsockopt(member_v6_.get(), IPPROTO_IPV6, IPV6_TCLASS, &best_class, sizeof best_class);
+  for (const int fd : {member_v4_.get(), member_v6_.get()}) {
+    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size()));
+  }
+}
+
+// The interface's own filter lets the group's frames pass.
+void RawSocket::listen_to(const IpAddress& group) {
   const MacAddress mac = multicast_mac(group);
   packet_mreq listen{};
   listen.mr_ifindex = static_cast<int>(lan_.ifindex);
@@ -143,12 +181,6 @@ void RawSocket::join_group() {
   listen.mr_alen = 6;
   std::memcpy(listen.mr_address, mac.bytes.data(), 6);
   setsockopt(fd_.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &listen, sizeof listen);
-
-  member_ = UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  ipv6_mreq member{};
-  std::memcpy(&member.ipv6mr_multiaddr, group.bytes.data(), 16);
-  member.ipv6mr_interface = lan_.ifindex;
-  setsockopt(member_.get(), IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &member, sizeof member);
 }
 
 bool RawSocket::receive(const ClockReading& reading, PacketIn* packet) {
@@ -196,35 +228,83 @@ bool RawSocket::parse(const tpacket2_hdr& header, const ClockReading& reading, P
   packet->from = frame.from;
   packet->from_mac = frame.from_mac;
   packet->payload = frame.payload;
+  note_mac(frame);
   return true;
 }
 
 void RawSocket::send(const SendPacket& packet) {
-  FrameAddresses to;
-  to.port = port_;
-  to.from_mac = lan_.mac;
   if (packet.to) {
-    to.to = packet.to->ip;
     // A peer whose MAC nobody has seen yet is still reached by a frame to all.
-    to.to_mac = packet.to->mac.is_unicast() ? packet.to->mac : kBroadcastMac;
-  } else if (probe_family(lan_) == Family::kIpv4) {
-    to.to = limited_broadcast_v4();
-    to.to_mac = kBroadcastMac;
+    const MacAddress& mac = packet.to->mac;
+    send_to(packet.to->ip, mac.is_unicast() ? mac : kBroadcastMac, packet.payload());
+  } else if (everybody_.by == Everybody::By::kUnicast) {
+    send_to_static_peers(packet.payload());
   } else {
-    to.to = heartbeat_group_v6();
-    to.to_mac = multicast_mac(to.to);
+    const IpAddress all = address_of_all();
+    const bool broadcast = all == limited_broadcast_v4();
+    send_to(all, broadcast ? kBroadcastMac : multicast_mac(all), packet.payload());
   }
-  const auto from = source_address(lan_, to.to.family);
+}
+
+void RawSocket::send_to(const IpAddress& to, const MacAddress& mac,
+                        std::span<const uint8_t> payload) {
+  FrameAddresses addresses;
+  addresses.port = port_;
+  addresses.from_mac = lan_.mac;
+  addresses.to = to;
+  addresses.to_mac = mac;
+  const auto from = source_address(lan_, to.family);
   ssize_t sent = -1;
   errno = EADDRNOTAVAIL;
   if (from) {
-    to.from = *from;
-    const size_t size = build_frame(to, packet.payload(), frame_);
+    addresses.from = *from;
+    const size_t size = build_frame(addresses, payload, frame_);
     sent = ::send(fd_.get(), frame_.data(), size, MSG_DONTWAIT);
   }
-  if (sent < 0) {
-    counters_.send_errors++;
-    counters_.last_send_error = errno;
+  if (sent < 0) note_error();
+}
+
+void RawSocket::send_to_static_peers(std::span<const uint8_t> payload) {
+  for (size_t i = 0; i < everybody_.peers.size(); i++) {
+    const IpAddress& peer = everybody_.peers[i];
+    if (!is_static_peer(peer)) continue;
+    if (macs_[i].is_unicast()) {
+      send_to(peer, macs_[i], payload);
+    } else {
+      ask_kernel_to_send(peer, payload);
+    }
+  }
+}
+
+// Nobody has told us its MAC address: the kernel asks for it (ARP, neighbour discovery). The packet
+// leaves from another port than ours, which nobody looks at.
+void RawSocket::ask_kernel_to_send(const IpAddress& to, std::span<const uint8_t> payload) {
+  const bool v4 = to.family == Family::kIpv4;
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_port = htons(port_);
+  sockaddr_in6 in6{};
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(port_);
+  std::memcpy(&in.sin_addr, to.bytes.data(), 4);
+  std::memcpy(&in6.sin6_addr, to.bytes.data(), 16);
+  const auto* where =
+      v4 ? reinterpret_cast<const sockaddr*>(&in) : reinterpret_cast<const sockaddr*>(&in6);
+  const int fd = v4 ? member_v4_.get() : member_v6_.get();
+  const socklen_t size = v4 ? sizeof in : sizeof in6;
+  if (sendto(fd, payload.data(), payload.size(), MSG_DONTWAIT, where, size) < 0) note_error();
+}
+
+void RawSocket::note_error() {
+  counters_.send_errors++;
+  counters_.last_send_error = errno;
+}
+
+// A static peer is where its last packet came from.
+void RawSocket::note_mac(const ParsedFrame& frame) {
+  if (everybody_.by != Everybody::By::kUnicast) return;
+  for (size_t i = 0; i < everybody_.peers.size(); i++) {
+    if (everybody_.peers[i] == frame.from) macs_[i] = frame.from_mac;
   }
 }
 
@@ -240,8 +320,8 @@ uint32_t RawSocket::take_drops() {
 }  // namespace
 
 Owned<LanSocket> open_raw_socket(const LanConfig& lan, uint16_t port, bool with_bell,
-                                 Memory* memory, RuntimeError* error) {
-  auto opened = make_owned<RawSocket>(memory, lan, port);
+                                 Memory* memory, RuntimeError* error, const Everybody& everybody) {
+  auto opened = make_owned<RawSocket>(memory, lan, port, everybody);
   if (auto failed = opened->open(with_bell)) {
     *error = std::move(*failed);
     return nullptr;

@@ -26,10 +26,20 @@ enum class Transport : uint8_t {
   kUdp = 2
 };  // automatic: raw where CAP_NET_RAW permits
 
+// How everybody on a LAN is reached. What comes by another way is heard all the same, so hosts may
+// differ.
+struct Everybody {
+  enum class By : uint8_t { kBroadcast = 0, kMulticast = 1, kUnicast = 2 } by = By::kBroadcast;
+  IpAddress group = heartbeat_group_v4();  // IPv4; that of IPv6 is fixed
+  // kUnicast: each of these that lies in a LAN's subnet gets a packet of its own there
+  BoundedVector<IpAddress, kMaxStaticPeers> peers;
+};
+
 struct RuntimeConfig {
   EngineConfig engine;
   uint16_t port = 9311;
   Transport transport = Transport::kAutomatic;
+  Everybody everybody;
   std::string network_namespace;  // path to enter (setns on the engine's thread); empty: stay
   int realtime_priority = 50;     // SCHED_FIFO; 0: do not ask
   std::optional<int> cpu;         // pin the engine's thread

@@ -62,7 +62,8 @@ bool set_option(int fd, int level, int name, int value) {
 
 class UdpSocket final : public LanSocket {
  public:
-  UdpSocket(const LanConfig& lan, uint16_t port) : LanSocket(lan), port_(port) {}
+  UdpSocket(const LanConfig& lan, uint16_t port, const Everybody& everybody)
+      : LanSocket(lan, everybody), port_(port) {}
 
   [[nodiscard]] std::optional<RuntimeError> open();
   [[nodiscard]] int fd() const override { return fd_.get(); }
@@ -72,7 +73,9 @@ class UdpSocket final : public LanSocket {
 
  private:
   [[nodiscard]] bool configure(Family family);
-  [[nodiscard]] bool join_group();
+  [[nodiscard]] bool set_multicast_v4();
+  [[nodiscard]] bool join_group(Family family);
+  void send_to(const IpAddress& to, std::span<const uint8_t> bytes);
   void prepare_batch();
   [[nodiscard]] bool refill();
   [[nodiscard]] int64_t read_control(msghdr* message);
@@ -112,7 +115,7 @@ std::optional<RuntimeError> UdpSocket::open() {
                           "' is taken: stop what uses it (another faild? see `ss -ulpn`) or "
                           "choose another port on every host (-p)");
   }
-  if (v6 && !join_group()) return system_error("joining faild's IPv6 group");
+  if (!join_group(family)) return system_error("joining faild's multicast group");
   prepare_batch();
   return std::nullopt;
 }
@@ -128,7 +131,8 @@ bool UdpSocket::configure(Family family) {
                       set_option(fd, SOL_SOCKET, SO_PRIORITY, kPriority);
   if (family != Family::kIpv6) {
     return common && set_option(fd, SOL_SOCKET, SO_BROADCAST, 1) &&
-           set_option(fd, IPPROTO_IP, IP_TTL, 1) && set_option(fd, IPPROTO_IP, IP_TOS, kClassCs6);
+           set_option(fd, IPPROTO_IP, IP_TTL, 1) && set_multicast_v4() &&
+           set_option(fd, IPPROTO_IP, IP_TOS, kClassCs6);
   }
   return common && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1) &&
@@ -138,7 +142,21 @@ bool UdpSocket::configure(Family family) {
          set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, kClassCs6);
 }
 
-bool UdpSocket::join_group() {
+bool UdpSocket::set_multicast_v4() {
+  ip_mreqn interface {};
+  interface.imr_ifindex = static_cast<int>(lan_.ifindex);
+  return setsockopt(fd_.get(), IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) == 0 &&
+         set_option(fd_.get(), IPPROTO_IP, IP_MULTICAST_LOOP, 0) &&
+         set_option(fd_.get(), IPPROTO_IP, IP_MULTICAST_TTL, 1);
+}
+
+bool UdpSocket::join_group(Family family) {
+  if (family == Family::kIpv4) {
+    ip_mreqn member{};
+    std::memcpy(&member.imr_multiaddr, everybody_.group.bytes.data(), 4);
+    member.imr_ifindex = static_cast<int>(lan_.ifindex);
+    return setsockopt(fd_.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof member) == 0;
+  }
   const IpAddress group = heartbeat_group_v6();
   ipv6_mreq member{};
   std::memcpy(&member.ipv6mr_multiaddr, group.bytes.data(), 16);
@@ -217,12 +235,16 @@ bool UdpSocket::is_ours(const IpAddress& ip) const {
 }
 
 void UdpSocket::send(const SendPacket& packet) {
-  const IpAddress to = packet.to                             ? packet.to->ip
-                       : probe_family(lan_) == Family::kIpv4 ? limited_broadcast_v4()
-                                                             : heartbeat_group_v6();
+  if (packet.to) return send_to(packet.to->ip, packet.payload());
+  if (everybody_.by != Everybody::By::kUnicast) return send_to(address_of_all(), packet.payload());
+  for (const IpAddress& peer : everybody_.peers) {
+    if (is_static_peer(peer)) send_to(peer, packet.payload());
+  }
+}
+
+void UdpSocket::send_to(const IpAddress& to, std::span<const uint8_t> bytes) {
   socklen_t size = 0;
   const SocketAddress address = to_socket_address(to, port_, lan_.ifindex, &size);
-  const auto bytes = packet.payload();
   if (sendto(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT, &address.any, size) < 0) {
     counters_.send_errors++;
     counters_.last_send_error = errno;
@@ -238,8 +260,8 @@ uint32_t UdpSocket::take_drops() {
 }  // namespace
 
 Owned<LanSocket> open_udp_socket(const LanConfig& lan, uint16_t port, bool /*with_bell*/,
-                                 Memory* memory, RuntimeError* error) {
-  auto opened = make_owned<UdpSocket>(memory, lan, port);
+                                 Memory* memory, RuntimeError* error, const Everybody& everybody) {
+  auto opened = make_owned<UdpSocket>(memory, lan, port, everybody);
   if (auto failed = opened->open()) {
     *error = std::move(*failed);
     return nullptr;

@@ -153,6 +153,9 @@ IpAddress heartbeat_group_v6() {
   return {Family::kIpv6, {0xff, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0xfa, 0x11, 0x0d, 0, 0x93, 0x11}};
 }
 
+// 239.255 is the local scope; then our port in two parts, as one reads it.
+IpAddress heartbeat_group_v4() { return {Family::kIpv4, {239, 255, 93, 11}}; }
+
 IpAddress limited_broadcast_v4() { return {Family::kIpv4, {255, 255, 255, 255}}; }
 
 MacAddress multicast_mac(const IpAddress& group) {

@@ -14,6 +14,8 @@ namespace faild {
 // All hosts on this link that run faild, for a LAN without IPv4 (RFC 4291 2.7, link-local scope,
 // transient: our own group).
 [[nodiscard]] IpAddress heartbeat_group_v6();
+// 239.255.93.11: the same for IPv4, of the local scope (RFC 2365 6.1), unless another is configured
+[[nodiscard]] IpAddress heartbeat_group_v4();
 // 255.255.255.255 (RFC 919: never forwarded)
 [[nodiscard]] IpAddress limited_broadcast_v4();
 [[nodiscard]] MacAddress multicast_mac(const IpAddress& group);  // RFC 1112 / RFC 2464

@@ -64,7 +64,7 @@ export class Topology {
   private constructor(
     readonly hosts: readonly Host[],
     readonly lans: readonly LanLetter[],
-    private readonly switches: string,
+    readonly switches: string,
     readonly cuts: Cuts,
   ) {}
 

@@ -93,6 +93,9 @@ t.test('defaults', async (t) => {
     rtoMinUs: null,
     source: 'own',
     allowedPeers: [],
+    destination: 'broadcast',
+    multicastGroup: '239.255.93.11',
+    staticPeers: [],
   });
   t.ok(parseConfig({}).hostName.length > 0);
 });
@@ -161,6 +164,27 @@ t.test('who may be a peer: subnets, addresses, host ids', async (t) => {
   }
   const many = Array.from({ length: 65 }, (_, i) => `10.1.0.${i}`);
   t.match(refusal({ allowPeer: many }).message, '--allow-peer: 65 are given; at most 64');
+});
+
+t.test('how everybody is reached', async (t) => {
+  const staticPeer = ['10.1.0.2', 'fd00:1::2'];
+  const config = parseConfig({ destination: 'unicast', staticPeer });
+  t.match(config, { destination: 'unicast', staticPeers: staticPeer });
+  t.match(
+    refusal({ destination: 'unicast' }).message,
+    /unicast reaches nobody without static peers/,
+  );
+  t.match(refusal({ staticPeer: ['10.1.0.0/24'] }).message, /--static-peer: .* give an address/);
+  for (const multicastGroup of [
+    '10.1.0.255',
+    '223.255.255.255',
+    '240.0.0.1',
+    '239.1.1.256',
+    'ff02::1',
+  ]) {
+    t.match(refusal({ multicastGroup }).message, /--multicast-group: .* give an IPv4 group/);
+  }
+  t.match(parseConfig({ multicastGroup: '224.0.1.200' }), { multicastGroup: '224.0.1.200' });
 });
 
 t.test('what the kernel counts in whole milliseconds', async (t) => {
