@@ -96,8 +96,8 @@ class UdpSocket final : public LanSocket {
 
 std::optional<RuntimeError> UdpSocket::open() {
   const std::string name(lan_.interface.view());
-  const Family family = probe_family(lan_);
-  const bool v6 = family == Family::kIpv6;
+  const bool v6 = probe_family(lan_) == Family::kIpv6;
+  const Family family = v6 ? Family::kIpv6 : Family::kIpv4;  // IPv4 as long as there is no address
   fd_ = UniqueFd(socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd_.valid()) return system_error("opening a UDP socket");
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, name.c_str(),
@@ -115,7 +115,8 @@ std::optional<RuntimeError> UdpSocket::open() {
                           "' is taken: stop what uses it (another faild? see `ss -ulpn`) or "
                           "choose another port on every host (-p)");
   }
-  if (!join_group(family)) return system_error("joining faild's multicast group");
+  const bool by_group = v6 || everybody_.by == Everybody::By::kMulticast;
+  if (!join_group(family) && by_group) return system_error("joining faild's multicast group");
   prepare_batch();
   return std::nullopt;
 }
