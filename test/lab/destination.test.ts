@@ -1,5 +1,5 @@
-// Aim: on a network without broadcast, hosts find each other and fail over by multicast, or by unicast
-// to a static list; with either transport, and while hosts differ in it.
+// Aim: on a network without broadcast, hosts find each other and fail over by multicast, or by
+// unicast to a static list; with either transport, and while hosts differ in it.
 import './in-arena.js';
 import t, { type Test } from 'tap';
 import type { DaemonOptions } from './daemon.js';

@@ -84,6 +84,8 @@ function unpacked(file: string): Map<string, string> {
   );
 }
 
+const noProbes = { takenUs: 0, leftOut: 0, recordings: [] };
+
 t.test('of a daemon that answers', async (t) => {
   const dir = shortDir(t);
   writeFileSync(join(dir, 'faild.yaml'), `${config}log-file: ${dir}/log\n`);
@@ -96,6 +98,7 @@ t.test('of a daemon that answers', async (t) => {
     recentEvents: async () => ({ events: [], complete: true }),
     explainFacts: () => ({ networkNamespace: null, namespaceId: '7' }),
     metrics: async () => 'faild_peers 2\n',
+    probes: async () => ({ taken: noProbes, now: { wallMs: 0, monotonicUs: 0 } }),
   } as unknown as ControlTarget);
 
   const { exit, stdout } = await report(dir, '--output', 'r.tar.gz');
