@@ -4,10 +4,9 @@
 // that they have heard. So a change must reach them before it can hurt:
 //
 //   shorter  announced and kept at once: nobody is asked to wait longer than he does already
-//   longer   announced at once, kept later: `announcements` more INQs go out at the old pace.
-//   Whoever
-//            has missed all of these has missed as many packets as his fail-after allows, and has
-//            rightly judged us by that
+//   longer   announced at once, kept later: `announcements` more INQs go out at the old pace. A
+//            peer that has missed all of these has missed as many packets as its fail-after
+//            allows, and has rightly judged us by that
 //
 // What the peers do is theirs: they take over the interval of each packet that is evidence. Two
 // things here hang on our own interval alone: how often a peer answers that asks nothing itself,
