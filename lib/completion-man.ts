@@ -66,7 +66,7 @@ function restOfDaemonPage(tree: CommandNode): string[] {
     ...term(`.I ${usualConfigFile}`, ['The configuration, if there is one.']),
     ...term('.I /run/faild/faild.sock', ['Who may open it may look: HTTP over a Unix socket.']),
     ...term('.I /run/faild/faild.sock.admin', ['Who may open it may act.']),
-    ...term('.I /var/lib/faild', ['The host id and the history.']),
+    ...term('.I /var/lib/faild', ['The host id, what is drained, and the history.']),
     '.SH EXAMPLES',
     ...literal(tree.notes.replace(/^Examples:\n/, '')),
     '.SH SEE ALSO',
