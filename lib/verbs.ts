@@ -141,7 +141,7 @@ Only this host's own traffic is moved. To take a LAN out of service, drain it.`;
 const drainHelp = `
   faild drain A             then work on LAN A; faild paths shows who is still reached by it
   faild undrain A
-A drain ends with 'undrain', or when the daemon stops.`;
+A drain lasts until 'undrain', over restarts as well.`;
 
 function helpOf(notWell: string, more: string): string {
   return `

@@ -355,10 +355,10 @@ int Engine::Impl::set_plan(Instant now, const Plan& plan) {
     if (!is_drained(plan, lan)) permit_return(lan);
   }
   if (!(plan_.allowed == plan.allowed)) relocate_ = 0;
-  const Plan before = plan_;
+  const auto before = plan_.timing;
   plan_ = plan;
   for (size_t i = 0; i < lans_.size(); i++) {
-    retime(now, LanIndex{static_cast<uint8_t>(i)}, before.timing[i], plan.timing[i]);
+    retime(now, LanIndex{static_cast<uint8_t>(i)}, before[i], plan.timing[i]);
   }
   if (synced_) want_standing_rules();
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {

@@ -99,6 +99,14 @@ void lose_what_may_be_lost(Cluster& cluster, Random& random) {
   }
 }
 
+size_t verdicts_of(const Cluster& cluster) {
+  size_t verdicts = 0;
+  for (size_t i = 0; i < cluster.size(); i++) {
+    verdicts += cluster.count(i, EventKind::kPathDown) + cluster.count(i, EventKind::kLanDown);
+  }
+  return verdicts;
+}
+
 TEST_CASE("no path is down when nothing is cut and at most f-1 packets in a row are lost") {
   const Seeds seeds;
   for (uint64_t seed = seeds.first; seed <= std::min(seeds.last, seeds.first + 59); seed++) {
@@ -110,11 +118,7 @@ TEST_CASE("no path is down when nothing is cut and at most f-1 packets in a row 
     for (size_t i = 0; i < cluster.size(); i++) cluster.start(i);
     cluster.run(Duration::seconds(6));
     INFO("replay with FAILD_SEED=", seed);
-    size_t verdicts = 0;
-    for (size_t i = 0; i < cluster.size(); i++) {
-      verdicts += cluster.count(i, EventKind::kPathDown) + cluster.count(i, EventKind::kLanDown);
-    }
-    CHECK(verdicts == 0);
+    CHECK(verdicts_of(cluster) == 0);
     CHECK(invariants.broken == "");
   }
 }
@@ -163,11 +167,7 @@ TEST_CASE("no path is down because of a change of its timing, whatever may be lo
     }
     cluster.run(Duration::seconds(3));
     INFO("replay with FAILD_SEED=", seed);
-    size_t verdicts = 0;
-    for (size_t i = 0; i < cluster.size(); i++) {
-      verdicts += cluster.count(i, EventKind::kPathDown) + cluster.count(i, EventKind::kLanDown);
-    }
-    CHECK(verdicts == 0);
+    CHECK(verdicts_of(cluster) == 0);
     CHECK(invariants.broken == "");
   }
 }
