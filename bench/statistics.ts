@@ -1,6 +1,6 @@
-// What the bench says of a list of measurements (lib/summary.ts has it, for `faild bench` says the
+// What the bench says of a list of measurements (lib/base/summary.ts has it, for `faild bench` says the
 // same), and small things that its scenarios share.
-export { type Summary, summarize } from '../lib/summary.js';
+export { type Summary, summarize } from '../lib/base/summary.js';
 
 /** A seeded generator (mulberry32), for phases: the same seed cuts at the same phases. */
 export function random(seed: number): () => number {

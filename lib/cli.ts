@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 // The command line. Thin: flags come from settings.ts, checks from config.ts and config-file.ts,
-// work from daemon.ts and control-client.ts, each loaded only when it is needed, so that
+// work from daemon.ts and control/client.ts, each loaded only when it is needed, so that
 // `faild --version` is as quick as node itself.
 //
 // Exit status: 0 done, 1 failed (for `status`: a path is down; for `check`: right, but faild would
 // not start here; for `doctor`: a fault or a warning), 2 bad usage or configuration, 3 no daemon
 // answers, 4 its engine's thread does not.
 import { Command, CommanderError, Option } from 'commander';
-import type { BenchFlags } from './bench-run.js';
-import { addCompletion } from './completion.js';
-import { type DaemonConfig, type DaemonOptions, parseConfig } from './config.js';
-import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './errors.js';
-import { addReport } from './report-run.js';
-import { type Setting, settings } from './settings.js';
-import { addTop } from './top-run.js';
-import { addVerbs } from './verbs.js';
-import { version } from './version.js';
+import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './base/errors.js';
+import { version } from './base/version.js';
+import type { BenchFlags } from './bench/run.js';
+import { addCompletion } from './cli/completion.js';
+import { addReport } from './cli/report-run.js';
+import { addTop } from './cli/top-run.js';
+import { addVerbs } from './cli/verbs.js';
+import { type DaemonConfig, type DaemonOptions, parseConfig } from './config/config.js';
+import { type Setting, settings } from './config/settings.js';
 
 const examples = `
 Examples:
@@ -130,7 +130,7 @@ function optionOf(setting: Setting): Option {
 async function runFaild(options: DaemonOptions, command: Command): Promise<void> {
   const [stray] = command.args;
   if (stray !== undefined) throw unknownCommand(stray, command);
-  const { runDaemon } = await import('./daemon.js');
+  const { runDaemon } = await import('./daemon/daemon.js');
   await runDaemon(options);
 }
 
@@ -142,12 +142,12 @@ function unknownCommand(stray: string, program: Command): FaildError {
 
 /** What a command needs to find the daemon; the file's faults are for `check`. */
 async function glance(options: DaemonOptions): Promise<DaemonConfig> {
-  const { glanceOptions } = await import('./config-file.js');
+  const { glanceOptions } = await import('./config/config-file.js');
   return parseConfig(glanceOptions(options));
 }
 
 async function showCheck(options: DaemonOptions): Promise<void> {
-  const { check } = await import('./check.js');
+  const { check } = await import('./doctor/check.js');
   const { text, ready } = await check(options);
   process.stdout.write(text);
   process.exitCode = ready ? 0 : 1;
@@ -156,7 +156,7 @@ async function showCheck(options: DaemonOptions): Promise<void> {
 type DoctorOptions = DaemonOptions & { json?: true; fixFile?: string };
 
 async function showDiagnosis({ json, fixFile, ...options }: DoctorOptions): Promise<void> {
-  const { diagnose, renderDiagnosis, writeFix } = await import('./doctor.js');
+  const { diagnose, renderDiagnosis, writeFix } = await import('./doctor/doctor.js');
   const diagnosis = await diagnose(options);
   const written = fixFile === undefined ? '' : `${writeFix(fixFile, diagnosis.findings)}\n`;
   if (json) process.stderr.write(written);
@@ -167,8 +167,8 @@ async function showDiagnosis({ json, fixFile, ...options }: DoctorOptions): Prom
 
 async function showReload(options: DaemonOptions): Promise<void> {
   const { socket } = await glance(options);
-  const { askReload } = await import('./control-client.js');
-  const { showChange } = await import('./reload.js');
+  const { askReload } = await import('./control/client.js');
+  const { showChange } = await import('./control/reload.js');
   const { changes, warnings } = await askReload(socket);
   const lines = changes.length === 0 ? ['nothing has changed'] : changes.map(showChange);
   const warned = warnings.map((line) => `warning: ${line}`);
@@ -177,9 +177,9 @@ async function showReload(options: DaemonOptions): Promise<void> {
 
 async function showStatus({ json, ...options }: DaemonOptions & { json?: true }): Promise<void> {
   const { socket } = await glance(options);
-  const { fetchStatus } = await import('./control-client.js');
-  const { renderStatus } = await import('./status-text.js');
-  const { anyPathDown } = await import('./status.js');
+  const { fetchStatus } = await import('./control/client.js');
+  const { renderStatus } = await import('./text/status.js');
+  const { anyPathDown } = await import('./cluster/status.js');
   const status = await fetchStatus(socket);
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status));
   process.exitCode = status.engine.alive ? Number(anyPathDown(status)) : 4;
@@ -187,14 +187,14 @@ async function showStatus({ json, ...options }: DaemonOptions & { json?: true })
 
 async function cleanUp({ force, ...options }: DaemonOptions & { force?: true }): Promise<void> {
   const { socket, networkNamespace } = await glance(options);
-  const { isAnswered } = await import('./control-client.js');
+  const { isAnswered } = await import('./control/client.js');
   if (!force && (await isAnswered(socket))) {
     const line =
       `a daemon runs on ${socket} and would put its routes back: stop it first, or ` +
       `use --force`;
     throw new FaildError('EBUSY', line);
   }
-  const { cleanup } = await import('./faild.js');
+  const { cleanup } = await import('./cluster/faild.js');
   const count = cleanup(networkNamespace);
   process.stdout.write(`removed ${count} ${count === 1 ? 'entry' : 'entries'}\n`);
 }
@@ -203,7 +203,7 @@ type BenchOptions = DaemonOptions & BenchFlags;
 
 async function showBench(peer: string | undefined, given: BenchOptions): Promise<void> {
   const { json, html, seconds, cut, count, yes, ...options } = given;
-  const { runBench } = await import('./bench-run.js');
+  const { runBench } = await import('./bench/run.js');
   const flags = { peer, json, html, seconds, cut, count, yes };
   process.exitCode = await runBench(flags, await glance(options));
 }

@@ -1,16 +1,11 @@
 // The public door: `import { Faild } from 'faild'`. What is not exported here may change at any
 // time.
-export type {
-  Config,
-  FaildOptions,
-  LanChoice,
-  SwitchbackChoice,
-  TransportChoice,
-} from './config.js';
-export type { CutAnswer, CutOrder } from './cuts.js';
-export { ConfigFaults, FaildError, type Fault } from './errors.js';
-export type { EventStream } from './event-queue.js';
-export type { Recent } from './event-ring.js';
+
+export { ConfigFaults, FaildError, type Fault } from './base/errors.js';
+export { version } from './base/version.js';
+export type { CutAnswer, CutOrder } from './cluster/cuts.js';
+export type { EventStream } from './cluster/event-queue.js';
+export type { Recent } from './cluster/event-ring.js';
 export type {
   EventDetails,
   EventKind,
@@ -22,12 +17,10 @@ export type {
   PeerProbes,
   PeerRef,
   Timing,
-} from './events.js';
-export { cleanup, type EmbedderOptions, Faild } from './faild.js';
-export type { MoveAction, MoveAnswer, MoveScope } from './moves.js';
-export type { NativeLan as Lan } from './native.js';
-export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './policy.js';
-export type { ProbeFacts, RecordedProbe } from './probes.js';
+} from './cluster/events.js';
+export { cleanup, type EmbedderOptions, Faild } from './cluster/faild.js';
+export type { MoveAction, MoveAnswer, MoveScope } from './cluster/moves.js';
+export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './cluster/policy.js';
 export type {
   Status,
   StatusAlternate,
@@ -39,6 +32,14 @@ export type {
   StatusPlan,
   StatusScheduling,
   StatusSettings,
-} from './status.js';
-export { renderStatus } from './status-text.js';
-export { version } from './version.js';
+} from './cluster/status.js';
+export type {
+  Config,
+  FaildOptions,
+  LanChoice,
+  SwitchbackChoice,
+  TransportChoice,
+} from './config/config.js';
+export type { NativeLan as Lan } from './engine/native.js';
+export type { ProbeFacts, RecordedProbe } from './engine/probes.js';
+export { renderStatus } from './text/status.js';

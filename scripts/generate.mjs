@@ -1,15 +1,15 @@
-// Writes what is made from the table of settings (lib/settings.ts) and the tree of commands:
+// Writes what is made from the table of settings (lib/config/settings.ts) and the tree of commands:
 // docs/faild.schema.json, the README's table of flags and packaging/man. Needs dist/.
 //
 //   node scripts/generate.mjs           writes them
 //   node scripts/generate.mjs --check   changes nothing; names what is out of date, exit status 1
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configSchema } from '../dist/schema.js';
-import { fallbackShown, fileKey, settings } from '../dist/settings.js';
+import { configSchema } from '../dist/config/schema.js';
+import { fallbackShown, fileKey, settings } from '../dist/config/settings.js';
 import { must, root, say } from './run.mjs';
 
-const kBegin = '<!-- made by scripts/generate.mjs from lib/settings.ts -->';
+const kBegin = '<!-- made by scripts/generate.mjs from lib/config/settings.ts -->';
 const kEnd = '<!-- end -->';
 
 /** One row a setting: its flag, its key in the file, what it means and takes, its default. */

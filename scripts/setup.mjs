@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   realpathSync,
+  rmSync,
   statSync,
   utimesSync,
 } from 'node:fs';
@@ -91,6 +92,7 @@ function compile(project, outDir, folders) {
   say(`compiling ${folders.join(', ')} to ${outDir}`);
   const started = new Date();
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  rmSync(join(root, outDir), { recursive: true, force: true }); // what was renamed leaves nothing
   must(`compiling ${outDir}`, process.execPath, [tsc, '-p', project]);
   stamp(done, started);
 }

@@ -1,6 +1,10 @@
 // The bench's plots, as data: a scenario hands them over with its figures, they are kept with the
 // raw results, and the page's SVG files are drawn from them. Pure; no dependency.
-import { type Distribution, drawDistribution, type Series } from '../../lib/plot-distribution.js';
+import {
+  type Distribution,
+  drawDistribution,
+  type Series,
+} from '../../lib/bench/plot-distribution.js';
 import { drawTimeline } from './timeline.js';
 
 export type { Series };

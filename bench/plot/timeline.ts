@@ -1,8 +1,8 @@
 // One failover, packet by packet: a lane for what each host sent on each LAN. A packet of the
 // stream is a short stroke, a heartbeat a dot; what never arrived is red, or hollow. Vertical lines
 // say what happened when.
-import { type Axis, linear, tickText } from '../../lib/plot-scale.js';
-import { card, element, line, px, text } from '../../lib/plot-svg.js';
+import { type Axis, linear, tickText } from '../../lib/bench/plot-scale.js';
+import { card, element, line, px, text } from '../../lib/bench/plot-svg.js';
 import type { Lane, Mark, TimelinePlot } from './plots.js';
 
 const kWidth = 1000;

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type NativeRuntimeConfig, native } from '../../lib/native.js';
+import { type NativeRuntimeConfig, native } from '../../lib/engine/native.js';
 import { netnsPath } from '../../test/lab/shell.js';
 import { Topology } from '../../test/lab/topology.js';
 import { nativeProgram } from '../agent.js';

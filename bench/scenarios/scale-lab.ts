@@ -33,7 +33,7 @@ export const kLanCount = 2;
 const kCalmMs = 300;
 const kRoundsAtMost = 10; // among restarting peers it never calms down
 
-/** A path's row of `faild status --json` (lib/status.ts). */
+/** A path's row of `faild status --json` (lib/cluster/status.ts). */
 interface Timed {
   state: string;
   since: string;

@@ -1,5 +1,5 @@
-// The shapes that lib/native.ts declares <-> the values of core/ and io/. One place, so that the
-// real engine and the virtual one speak alike.
+// The shapes that lib/engine/native.ts declares <-> the values of core/ and io/. One place, so that
+// the real engine and the virtual one speak alike.
 #pragma once
 
 #include <napi.h>

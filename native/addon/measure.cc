@@ -1,5 +1,5 @@
-// Measurements of this machine, as lib/native.ts declares them. Each call is short and blocks the
-// caller; whoever wants more calls again.
+// Measurements of this machine, as lib/engine/native.ts declares them. Each call is short and
+// blocks the caller; whoever wants more calls again.
 #include "io/measure.h"
 
 #include <array>

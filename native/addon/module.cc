@@ -1,4 +1,4 @@
-// The addon's door: what lib/native.ts declares as `Addon`, registered with Node-API.
+// The addon's door: what lib/engine/native.ts declares as `Addon`, registered with Node-API.
 //
 // Loaded once an environment (main thread and each worker); it keeps nothing outside the objects it
 // makes.

@@ -1,7 +1,7 @@
 // A word to the service manager: one datagram to the socket that systemd names in $NOTIFY_SOCKET.
 // Node can neither make nor write to a datagram socket of the Unix domain, so this is here.
 //
-// Called by addon/module.cc for lib/service.ts, on JavaScript's thread. What may be said:
+// Called by addon/module.cc for lib/daemon/service.ts, on JavaScript's thread. What may be said:
 // sd_notify(3).
 #pragma once
 

@@ -1,7 +1,7 @@
 // Aim: whatever is wrong with a configuration is told by field, value and what is accepted, as an
 // EINVAL; nothing that JavaScript hands over reaches a CHECK.
 import t from 'tap';
-import { type NativeRuntimeConfig, native } from '../../lib/native.js';
+import { type NativeRuntimeConfig, native } from '../../lib/engine/native.js';
 import { engineConfig, runtimeConfig, virtualLan } from './support.js';
 
 const config = engineConfig(1);

@@ -9,7 +9,7 @@ import {
   type NativeProbes,
   type NativeSnapshot,
   native,
-} from '../../lib/native.js';
+} from '../../lib/engine/native.js';
 import { namespacesRefused, plainPlan, runtimeConfig, TwoHosts } from './support.js';
 
 const skip = namespacesRefused() ?? false;

@@ -1,7 +1,7 @@
 // An engine at 1 ms for worker.test.ts: in its process, in a child's, and, run as a worker, in that
 // worker.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { native } from '../../lib/native.js';
+import { native } from '../../lib/engine/native.js';
 import { runtimeConfig } from './support.js';
 
 /** A fast engine on the interfaces of a namespace: many wake-ups to collide with. */

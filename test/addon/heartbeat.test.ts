@@ -4,7 +4,7 @@ import { deepEqual } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { type NativeHeartbeat, native } from '../../lib/native.js';
+import { type NativeHeartbeat, native } from '../../lib/engine/native.js';
 import { expandAddress, readHeartbeat } from '../model/heartbeat.js';
 
 interface Vector {

@@ -7,7 +7,7 @@ import type {
   NativePlan,
   NativeRuntimeConfig,
   NativeTiming,
-} from '../../lib/native.js';
+} from '../../lib/engine/native.js';
 
 const usualTiming: NativeTiming = { intervalUs: 10_000, failAfter: 3, restoreAfter: 5 };
 

@@ -7,7 +7,7 @@ import {
   native,
   type VirtualEffects,
   type VirtualEngine,
-} from '../../lib/native.js';
+} from '../../lib/engine/native.js';
 import { engineConfig, virtualLan } from './support.js';
 
 /** 3 x 10 ms, and a tolerance of 100 us and a twentieth of the interval (native/core/path.h). */

@@ -2,7 +2,7 @@
 // has its mark, and no value makes a drawing that a browser cannot read.
 import t, { type Test } from 'tap';
 import { type DistributionPlot, draw, type TimelinePlot } from '../../bench/plot/plots.js';
-import { linear, logarithmic, roundOut } from '../../lib/plot-scale.js';
+import { linear, logarithmic, roundOut } from '../../lib/bench/plot-scale.js';
 
 const count = (svg: string, pattern: RegExp) => [...svg.matchAll(pattern)].length;
 const readable = (t: Test, svg: string) => {

@@ -4,7 +4,7 @@
 //
 // LANs and hosts count from 0; a LAN's interface has index 10 + n until it is replaced.
 import { BlockList, isIPv4 } from 'node:net';
-import type { NativeLan } from '../../lib/native.js';
+import type { NativeLan } from '../../lib/engine/native.js';
 
 export type Families = 'ipv4' | 'ipv6' | 'both';
 

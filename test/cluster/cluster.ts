@@ -20,7 +20,7 @@ import type {
   VirtualEngine,
   VirtualRouteOp,
   VirtualSend,
-} from '../../lib/native.js';
+} from '../../lib/engine/native.js';
 import { type Families, lanName } from './addresses.js';
 import { Agenda } from './agenda.js';
 import { Host, type HostOptions, usualHost } from './host.js';

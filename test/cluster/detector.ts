@@ -1,6 +1,6 @@
 // The detector's published times (native/core/path.h), said once more for the judges of a run: how
 // long silence may last, and how long a cluster may take to find back.
-import type { NativeTiming } from '../../lib/native.js';
+import type { NativeTiming } from '../../lib/engine/native.js';
 import type { Cluster } from './cluster.js';
 
 /** One late wake-up of the sender and of the network. */

@@ -9,7 +9,7 @@ import {
   type NativeTiming,
   native,
   type VirtualEngine,
-} from '../../lib/native.js';
+} from '../../lib/engine/native.js';
 import { bare, type Families, hostId, interfaceOf, isLinkLocal } from './addresses.js';
 import { Kernel } from './kernel.js';
 

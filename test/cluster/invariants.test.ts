@@ -1,7 +1,7 @@
 // Aim: each invariant can be broken - by a world that we falsify behind the engine's back - and is
 // then named. An invariant that nothing can break would watch nothing.
 import t from 'tap';
-import type { VirtualEffects, VirtualRouteOp } from '../../lib/native.js';
+import type { VirtualEffects, VirtualRouteOp } from '../../lib/engine/native.js';
 import { hostId } from './addresses.js';
 import { Cluster, milliseconds, seconds } from './cluster.js';
 import { Breach, watch } from './invariants.js';

@@ -14,7 +14,7 @@
 //
 // That everybody finds back in time, and that the same seed gives the same trace, are properties of
 // whole runs: convergence.ts, properties.test.ts.
-import type { NativeEvent, NativePathRow } from '../../lib/native.js';
+import type { NativeEvent, NativePathRow } from '../../lib/engine/native.js';
 import { hostOf, lanName } from './addresses.js';
 import type { Cluster, Step } from './cluster.js';
 import { memoryUs, overdueUs, patienceUs } from './detector.js';

@@ -1,7 +1,7 @@
 // Aim: the model kernel decides as Linux does where faild relies on it, and the reachability check
 // sees each way in which a packet can be lost.
 import t from 'tap';
-import type { VirtualRouteOp } from '../../lib/native.js';
+import type { VirtualRouteOp } from '../../lib/engine/native.js';
 import { interfaceOf } from './addresses.js';
 import { Cluster, seconds } from './cluster.js';
 import { Kernel } from './kernel.js';

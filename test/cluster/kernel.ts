@@ -2,7 +2,7 @@
 // lead to, neighbour entries, and behind faild's rules the main table with the connected LANs. It
 // answers operations as Linux does, keeps everything when the daemon dies, can be dumped, and can
 // lose an entry behind the daemon's back.
-import type { NativeLan, VirtualRouteOp } from '../../lib/native.js';
+import type { NativeLan, VirtualRouteOp } from '../../lib/engine/native.js';
 import { bare, contains } from './addresses.js';
 
 const errno = { ESRCH: 3, EEXIST: 17 };

@@ -2,7 +2,7 @@
 // over all of them and over every packet's arrival. The same seed gives the same hash, in any
 // process; the last lines are what a failed run shows.
 import { createHash, type Hash } from 'node:crypto';
-import type { NativeEvent, VirtualRouteOp } from '../../lib/native.js';
+import type { NativeEvent, VirtualRouteOp } from '../../lib/engine/native.js';
 import { hostOf, lanName } from './addresses.js';
 
 function describeEvent(event: NativeEvent): string {

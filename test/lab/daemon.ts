@@ -27,7 +27,7 @@ export interface DaemonOptions {
   more?: string[];
 }
 
-/** One line of the log: the event's fields (lib/events.ts), and when the lab read it. */
+/** One line of the log: the event's fields (lib/cluster/events.ts), and when the lab read it. */
 export interface LogLine extends Timed {
   kind?: string;
   msg?: string;
@@ -186,7 +186,7 @@ export class Daemon {
   }
 }
 
-/** As much of `faild status --json` as the lab looks at; lib/status.ts declares it all. */
+/** As much of `faild status --json` as the lab looks at; lib/cluster/status.ts declares it all. */
 export interface Status {
   schema: string;
   host: { name: string };

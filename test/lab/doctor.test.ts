@@ -4,7 +4,7 @@ import './in-arena.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Diagnosis } from '../../lib/doctor.js';
+import type { Diagnosis } from '../../lib/doctor/doctor.js';
 import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
 import { Lab } from './lab.js';

@@ -3,8 +3,8 @@
 // sent in vain.
 import './in-arena.js';
 import t, { type Test } from 'tap';
-import type { Told } from '../../lib/explain-text.js';
-import type { RecordedProbe, SeenProbe } from '../../lib/probes.js';
+import type { RecordedProbe, SeenProbe } from '../../lib/engine/probes.js';
+import type { Told } from '../../lib/text/explain.js';
 import { faild, isPath, kCli, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { eachLine, Records, type Timed } from './records.js';

@@ -1,10 +1,10 @@
 // Aim: each dangerous combination is told with its reason; a wise one is not disturbed.
 import t from 'tap';
 
-import { adviseOn, type Surroundings } from '../../lib/advice.js';
-import { type DaemonOptions, parseConfig } from '../../lib/config.js';
-import { measureTimerLatenessUs, readRpFilters, realtimeLimit } from '../../lib/machine.js';
-import type { StatusPeer } from '../../lib/status.js';
+import { adviseOn, type Surroundings } from '../../lib/cluster/advice.js';
+import type { StatusPeer } from '../../lib/cluster/status.js';
+import { type DaemonOptions, parseConfig } from '../../lib/config/config.js';
+import { measureTimerLatenessUs, readRpFilters, realtimeLimit } from '../../lib/engine/machine.js';
 
 const advice = (options: DaemonOptions, around: Surroundings) =>
   adviseOn(parseConfig(options), around).map(({ about, line }) => `${about}: ${line}`);

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
 
-import { eventKinds } from '../../lib/event-kinds.js';
-import { Metrics } from '../../lib/metrics.js';
+import { eventKinds } from '../../lib/config/event-kinds.js';
+import { Metrics } from '../../lib/metrics/metrics.js';
 import { sketch } from './statuses.js';
 
 interface Rule {

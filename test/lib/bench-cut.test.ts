@@ -1,12 +1,12 @@
 // Aim: `faild bench --cut` cuts only where traffic can move and come back, and says of each cut what
 // its events say. Made-up statuses and events, so that every figure is known.
 import t from 'tap';
-import { buildCutReport, isComplete, readCut } from '../../lib/bench-cut-report.js';
-import { askText, renderCut } from '../../lib/bench-cut-text.js';
-import { renderCutHtml } from '../../lib/bench-html.js';
-import { checkCut } from '../../lib/cuts.js';
-import type { FaildEvent } from '../../lib/events.js';
-import type { Status } from '../../lib/status.js';
+import { buildCutReport, isComplete, readCut } from '../../lib/bench/cut-report.js';
+import { askText, renderCut } from '../../lib/bench/cut-text.js';
+import { renderCutHtml } from '../../lib/bench/html.js';
+import { checkCut } from '../../lib/cluster/cuts.js';
+import type { FaildEvent } from '../../lib/cluster/events.js';
+import type { Status } from '../../lib/cluster/status.js';
 import { idOf, sketch } from './statuses.js';
 
 const well = { web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'up' } } as const;

@@ -7,7 +7,7 @@ import {
   fitTail,
   type Network,
   recommend,
-} from '../../lib/bench-model.js';
+} from '../../lib/bench/model.js';
 
 /** Quantiles of a Pareto distribution with that index, from `least` up: the tail is known. */
 const pareto = (count: number, least: number, index: number): number[] =>

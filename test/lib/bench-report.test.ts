@@ -1,10 +1,10 @@
 // Aim: what `faild bench` says is what was measured: in the document, in the table and in the page.
 // Made-up samples, so that every figure is known.
 import t from 'tap';
-import { renderHtml } from '../../lib/bench-html.js';
-import { buildReport, countPackets, type Samples } from '../../lib/bench-report.js';
-import { renderBench, showRate } from '../../lib/bench-text.js';
-import type { Status, StatusPath } from '../../lib/status.js';
+import { renderHtml } from '../../lib/bench/html.js';
+import { buildReport, countPackets, type Samples } from '../../lib/bench/report.js';
+import { renderBench, showRate } from '../../lib/bench/text.js';
+import type { Status, StatusPath } from '../../lib/cluster/status.js';
 
 const status = {
   version: '1.2.3',

@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-
-import { openControl } from '../../lib/control.js';
-import type { ControlTarget } from '../../lib/control-routes.js';
-import { fileKey, settings } from '../../lib/settings.js';
+import { fileKey, settings } from '../../lib/config/settings.js';
+import type { ControlTarget } from '../../lib/control/routes.js';
+import { openControl } from '../../lib/control/server.js';
 import { sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));

@@ -3,10 +3,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-
-import { type DaemonOptions, parseConfig } from '../../lib/config.js';
-import { glanceOptions, loadOptions, parseConfigFile } from '../../lib/config-file.js';
-import { showFault } from '../../lib/errors.js';
+import { showFault } from '../../lib/base/errors.js';
+import { type DaemonOptions, parseConfig } from '../../lib/config/config.js';
+import { glanceOptions, loadOptions, parseConfigFile } from '../../lib/config/config-file.js';
 
 const faultsOf = (text: string): string[] =>
   parseConfigFile(text, 'faild.yaml').faults.map(showFault);

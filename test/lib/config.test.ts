@@ -1,9 +1,8 @@
 // Aim: every flag refuses what it cannot mean, in one line that names the flag, the value and what
 // is accepted; and says yes to all of its range.
 import t from 'tap';
-
-import { type DaemonOptions, parseConfig } from '../../lib/config.js';
-import { ConfigFaults, FaildError } from '../../lib/errors.js';
+import { ConfigFaults, FaildError } from '../../lib/base/errors.js';
+import { type DaemonOptions, parseConfig } from '../../lib/config/config.js';
 
 function refusal(options: Record<string, unknown>): FaildError {
   try {

@@ -7,8 +7,11 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-
-import { openControl } from '../../lib/control.js';
+import { ConfigFaults, FaildError } from '../../lib/base/errors.js';
+import { answerCut, type CutAnswer, checkCut } from '../../lib/cluster/cuts.js';
+import { EventQueue } from '../../lib/cluster/event-queue.js';
+import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import { answerMove, checkScope } from '../../lib/cluster/moves.js';
 import {
   askReload,
   askToAct,
@@ -18,14 +21,10 @@ import {
   followProbes,
   followRoundTrips,
   isAnswered,
-} from '../../lib/control-client.js';
-import type { ControlTarget } from '../../lib/control-routes.js';
-import { answerCut, type CutAnswer, checkCut } from '../../lib/cuts.js';
-import { ConfigFaults, FaildError } from '../../lib/errors.js';
-import { EventQueue } from '../../lib/event-queue.js';
-import { type FaildEvent, lostEvent } from '../../lib/events.js';
-import { answerMove, checkScope } from '../../lib/moves.js';
-import type { ReloadAnswer } from '../../lib/reload.js';
+} from '../../lib/control/client.js';
+import type { ReloadAnswer } from '../../lib/control/reload.js';
+import type { ControlTarget } from '../../lib/control/routes.js';
+import { openControl } from '../../lib/control/server.js';
 import { sketch } from './statuses.js';
 
 const status = sketch({ web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'down' } });

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { type Diagnosis, renderDiagnosis, renderFix, writeFix } from '../../lib/doctor.js';
-import type { Finding } from '../../lib/findings.js';
+import { type Diagnosis, renderDiagnosis, renderFix, writeFix } from '../../lib/doctor/doctor.js';
+import type { Finding } from '../../lib/doctor/findings.js';
 
 const strict: Finding = {
   check: 'rp-filter',

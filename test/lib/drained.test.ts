@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { readDrained, writeDrained } from '../../lib/drained.js';
+import { readDrained, writeDrained } from '../../lib/cluster/drained.js';
 
 t.test('kept, replaced, and nothing temporary is left', async (t) => {
   const dir = t.testdir();

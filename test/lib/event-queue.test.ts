@@ -2,8 +2,8 @@
 // many, in their place.
 import t from 'tap';
 
-import { EventQueue } from '../../lib/event-queue.js';
-import { type FaildEvent, lostEvent } from '../../lib/events.js';
+import { EventQueue } from '../../lib/cluster/event-queue.js';
+import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
 
 const clock = { wallMs: 0, monotonicUs: 0 };
 const stalled = (lateUs: number): FaildEvent => ({

@@ -2,8 +2,8 @@
 // left some out.
 import t from 'tap';
 
-import { EventRing } from '../../lib/event-ring.js';
-import type { FaildEvent } from '../../lib/events.js';
+import { EventRing } from '../../lib/cluster/event-ring.js';
+import type { FaildEvent } from '../../lib/cluster/events.js';
 
 const at = (monotonicUs: number): FaildEvent => ({ kind: 'rejoined', at: '', monotonicUs });
 const instants = (events: FaildEvent[]) => events.map(({ monotonicUs }) => monotonicUs);

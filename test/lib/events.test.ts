@@ -2,10 +2,10 @@
 // operator understands.
 import t from 'tap';
 
-import { type FaildEvent, translate } from '../../lib/events.js';
-import { describe } from '../../lib/log-lines.js';
-import type { NativeEvent, NativePathRow, NativeSnapshot } from '../../lib/native.js';
-import { Peers } from '../../lib/peers.js';
+import { type FaildEvent, translate } from '../../lib/cluster/events.js';
+import { Peers } from '../../lib/cluster/peers.js';
+import type { NativeEvent, NativePathRow, NativeSnapshot } from '../../lib/engine/native.js';
+import { describe } from '../../lib/journal/log-lines.js';
 
 const web2 = '00000000000000b2';
 const now = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicUs: 5_000_000 };

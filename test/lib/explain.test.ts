@@ -2,9 +2,9 @@
 // planner's rules (test/lab/control.test.ts holds it against what really happens).
 import t from 'tap';
 
-import { explain, wayIf } from '../../lib/explain.js';
-import { renderExplanation } from '../../lib/explain-text.js';
-import type { NativeRecording } from '../../lib/native.js';
+import { explain, wayIf } from '../../lib/cluster/explain.js';
+import type { NativeRecording } from '../../lib/engine/native.js';
+import { renderExplanation } from '../../lib/text/explain.js';
 import { idOf, sketch } from './statuses.js';
 
 const network = { networkNamespace: null, namespaceId: '1' };

@@ -1,11 +1,10 @@
 // Aim: every check finds what it is for and keeps silent otherwise, with a reason and a remedy; the
 // sysctls that it names would mend what it has found.
 import t from 'tap';
-
-import { parseConfig } from '../../lib/config.js';
-import { checkNames, type Facts, type Finding, findAll } from '../../lib/findings.js';
-import type { NativeInterface } from '../../lib/native.js';
-import type { Status, StatusPeer } from '../../lib/status.js';
+import type { Status, StatusPeer } from '../../lib/cluster/status.js';
+import { parseConfig } from '../../lib/config/config.js';
+import { checkNames, type Facts, type Finding, findAll } from '../../lib/doctor/findings.js';
+import type { NativeInterface } from '../../lib/engine/native.js';
 
 function device(name: string, address: string, more: Partial<NativeInterface> = {}) {
   const fixed = { mac: '02:00:00:00:00:01', carrier: true, mtu: 1500, kind: '' };

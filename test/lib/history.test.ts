@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 
-import { EventRing, type Recent } from '../../lib/event-ring.js';
-import type { FaildEvent } from '../../lib/events.js';
-import { History, precede } from '../../lib/history.js';
+import { EventRing, type Recent } from '../../lib/cluster/event-ring.js';
+import type { FaildEvent } from '../../lib/cluster/events.js';
+import { History, precede } from '../../lib/journal/history.js';
 
 const nothing = (): Recent => ({ events: [], complete: true });
 const now = () => Date.now();

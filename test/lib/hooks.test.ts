@@ -4,9 +4,9 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import type { EventKind, FaildEvent } from '../../lib/events.js';
-import type { Hook } from '../../lib/hook-kind.js';
-import { Hooks } from '../../lib/hooks.js';
+import type { EventKind, FaildEvent } from '../../lib/cluster/events.js';
+import type { Hook } from '../../lib/config/hook-kind.js';
+import { Hooks } from '../../lib/journal/hooks.js';
 
 interface Said {
   level: 'info' | 'warn';

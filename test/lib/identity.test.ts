@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { takeIdentity } from '../../lib/identity.js';
+import { takeIdentity } from '../../lib/cluster/identity.js';
 
 const now = Date.UTC(2026, 0, 1);
 

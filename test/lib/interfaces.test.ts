@@ -1,8 +1,8 @@
 // Aim: which interfaces become LANs, in which order, and what is said when they cannot.
 import t from 'tap';
 
-import { chooseLans } from '../../lib/interfaces.js';
-import type { NativeInterface } from '../../lib/native.js';
+import { chooseLans } from '../../lib/config/interfaces.js';
+import type { NativeInterface } from '../../lib/engine/native.js';
 
 let nextIndex = 1;
 function device(

@@ -16,9 +16,9 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import type { FaildEvent } from '../../lib/events.js';
-import { LineSink } from '../../lib/line-sink.js';
-import { openLog } from '../../lib/log.js';
+import type { FaildEvent } from '../../lib/cluster/events.js';
+import { LineSink } from '../../lib/journal/line-sink.js';
+import { openLog } from '../../lib/journal/log.js';
 
 const failover: FaildEvent<'failover'> = {
   kind: 'failover',

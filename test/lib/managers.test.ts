@@ -4,8 +4,8 @@ import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { readManagers } from '../../lib/managers.js';
-import type { NativeLan } from '../../lib/native.js';
+import { readManagers } from '../../lib/doctor/managers.js';
+import type { NativeLan } from '../../lib/engine/native.js';
 
 const lan = (name: string, ifindex: number): NativeLan => ({
   name,

@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 
-import type { FaildEvent } from '../../lib/events.js';
-import { Metrics } from '../../lib/metrics.js';
-import { serveMetrics } from '../../lib/metrics-server.js';
+import type { FaildEvent } from '../../lib/cluster/events.js';
+import { Metrics } from '../../lib/metrics/metrics.js';
+import { serveMetrics } from '../../lib/metrics/metrics-server.js';
 import { sketch } from './statuses.js';
 
 const awkward = 'we"b\\1';

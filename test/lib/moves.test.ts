@@ -1,9 +1,8 @@
 // Aim: of a move by hand it is said truly whether traffic has left, what stays and why, and names
 // that are not known are refused with those that are.
 import t from 'tap';
-
-import { renderMove, wasDone } from '../../lib/move-text.js';
-import { answerMove, checkScope, findPeer, hasLeft } from '../../lib/moves.js';
+import { answerMove, checkScope, findPeer, hasLeft } from '../../lib/cluster/moves.js';
+import { renderMove, wasDone } from '../../lib/text/moves.js';
 import { idOf, sketch } from './statuses.js';
 
 const lanA = { lan: 'A', peer: null };

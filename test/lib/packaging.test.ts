@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { parseConfig } from '../../lib/config.js';
-import { usualConfigFile } from '../../lib/settings.js';
+import { parseConfig } from '../../lib/config/config.js';
+import { usualConfigFile } from '../../lib/config/settings.js';
 
 const read = (name: string) => readFileSync(join('packaging', name), 'utf8');
 const unit = read('faild.service');

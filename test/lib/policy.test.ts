@@ -1,10 +1,15 @@
 // Aim: the plan says what the configuration says; a plan that the engine could not hold is refused
 // with the reason.
 import t from 'tap';
-
-import { type FaildOptions, parseConfig } from '../../lib/config.js';
-import type { NativeLan } from '../../lib/native.js';
-import { configuredPolicy, makePlan, type Plan, type Policy, whyBad } from '../../lib/policy.js';
+import {
+  configuredPolicy,
+  makePlan,
+  type Plan,
+  type Policy,
+  whyBad,
+} from '../../lib/cluster/policy.js';
+import { type FaildOptions, parseConfig } from '../../lib/config/config.js';
+import type { NativeLan } from '../../lib/engine/native.js';
 
 const lans = ['A', 'B', 'C'].map((name) => ({ name }) as NativeLan);
 

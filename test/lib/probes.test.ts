@@ -2,10 +2,10 @@
 // verdict takes its part along; and who follows probes live is told each once, in order, and how
 // many he has missed.
 import t from 'tap';
-import type { NativeProbe, NativeProbeQuery, NativeRecording } from '../../lib/native.js';
-import { annotate, beforeVerdict, ofPath, seenIn } from '../../lib/probes.js';
-import { followProbes, type MissedProbes, namesOf } from '../../lib/probes-live.js';
-import { renderProbes, renderRecorded, renderSeen } from '../../lib/probes-text.js';
+import { followProbes, type MissedProbes, namesOf } from '../../lib/cluster/probes-live.js';
+import type { NativeProbe, NativeProbeQuery, NativeRecording } from '../../lib/engine/native.js';
+import { annotate, beforeVerdict, ofPath, seenIn } from '../../lib/engine/probes.js';
+import { renderProbes, renderRecorded, renderSeen } from '../../lib/text/probes.js';
 import { idOf, sketch } from './statuses.js';
 
 const web1 = idOf('web1');

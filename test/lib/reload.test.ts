@@ -4,10 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import type { Surroundings } from '../../lib/advice.js';
-import { type Config, type DaemonOptions, readSettings } from '../../lib/config.js';
-import { loadOptions } from '../../lib/config-file.js';
-import { differences, Reloader, showChange } from '../../lib/reload.js';
+import type { Surroundings } from '../../lib/cluster/advice.js';
+import { type Config, type DaemonOptions, readSettings } from '../../lib/config/config.js';
+import { loadOptions } from '../../lib/config/config-file.js';
+import { differences, Reloader, showChange } from '../../lib/control/reload.js';
 
 const before = { lan: ['A=eth1', 'B=eth2'], interval: 0.01, holdTime: 0 };
 const changesOf = (after: DaemonOptions) =>

@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-
-import { openControl } from '../../lib/control.js';
-import type { ControlTarget } from '../../lib/control-routes.js';
-import { redactConfig, redactLog, redactText } from '../../lib/report-redact.js';
+import { redactConfig, redactLog, redactText } from '../../lib/cli/report-redact.js';
+import type { ControlTarget } from '../../lib/control/routes.js';
+import { openControl } from '../../lib/control/server.js';
 import { idOf, sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));

@@ -1,9 +1,9 @@
 // Aim: a stream of round trips tells what came, what was lost and nothing of what was asked too
 // early; a path that does not exist is named.
 import t from 'tap';
-import { FaildError } from '../../lib/errors.js';
-import { type Prober, sampleRoundTrips } from '../../lib/round-trips.js';
-import type { Status } from '../../lib/status.js';
+import { FaildError } from '../../lib/base/errors.js';
+import { type Prober, sampleRoundTrips } from '../../lib/cluster/round-trips.js';
+import type { Status } from '../../lib/cluster/status.js';
 
 const status = {
   lans: [

@@ -4,10 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 
-import { readSettings } from '../../lib/config.js';
-import { parseConfigFile } from '../../lib/config-file.js';
-import { configSchema } from '../../lib/schema.js';
-import { fallbackShown, fileKey, settings } from '../../lib/settings.js';
+import { readSettings } from '../../lib/config/config.js';
+import { parseConfigFile } from '../../lib/config/config-file.js';
+import { configSchema } from '../../lib/config/schema.js';
+import { fallbackShown, fileKey, settings } from '../../lib/config/settings.js';
 
 t.test('docs/faild.schema.json and the table of the README are up to date', async (t) => {
   const { status, stdout, stderr } = spawnSync(

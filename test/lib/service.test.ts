@@ -2,7 +2,7 @@
 // manager hears of it: test/lab/service.test.ts.
 import t from 'tap';
 
-import { Service, type Voice } from '../../lib/service.js';
+import { Service, type Voice } from '../../lib/daemon/service.js';
 
 function listen() {
   const said: string[] = [];

@@ -2,9 +2,9 @@
 // with the word that it is old. (No test can stop one thread of a real engine; this one stands in.)
 import t from 'tap';
 
-import { FaildError } from '../../lib/errors.js';
-import type { NativeSnapshot } from '../../lib/native.js';
-import { Snapshots } from '../../lib/snapshots.js';
+import { FaildError } from '../../lib/base/errors.js';
+import type { NativeSnapshot } from '../../lib/engine/native.js';
+import { Snapshots } from '../../lib/engine/snapshots.js';
 
 const taken = (takenUs: number) => ({ takenUs }) as NativeSnapshot;
 

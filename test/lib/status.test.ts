@@ -1,12 +1,11 @@
 // Aim: the status document says all of what the engine knows, and its table is what a human reads
 // at a glance.
 import t from 'tap';
-
-import { parseConfig } from '../../lib/config.js';
-import type { NativePathRow, NativeSnapshot } from '../../lib/native.js';
-import { anyPathDown, buildStatus, type Status } from '../../lib/status.js';
-import { renderStatus } from '../../lib/status-text.js';
-import { showDuration } from '../../lib/units.js';
+import { showDuration } from '../../lib/base/units.js';
+import { anyPathDown, buildStatus, type Status } from '../../lib/cluster/status.js';
+import { parseConfig } from '../../lib/config/config.js';
+import type { NativePathRow, NativeSnapshot } from '../../lib/engine/native.js';
+import { renderStatus } from '../../lib/text/status.js';
 
 const web1 = '00000000000000a1';
 const web10 = '00000000000000b1';

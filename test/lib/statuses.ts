@@ -1,6 +1,6 @@
 // Status documents for tests, written down as little as possible: peers with the states of their
 // paths, all else as on a host where all is well.
-import type { Status, StatusPath } from '../../lib/status.js';
+import type { Status, StatusPath } from '../../lib/cluster/status.js';
 
 type PathSketch = Partial<StatusPath> | StatusPath['state'];
 

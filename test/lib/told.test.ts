@@ -1,8 +1,8 @@
 // Aim: after a loss of events the table tells exactly what was missed, and nothing twice.
 import t from 'tap';
 
-import type { NativeEvent, NativeSnapshot, PathStateName } from '../../lib/native.js';
-import { Told } from '../../lib/told.js';
+import type { NativeEvent, NativeSnapshot, PathStateName } from '../../lib/engine/native.js';
+import { Told } from '../../lib/engine/told.js';
 
 const event = (kind: string, atUs: number, host: string | null, lan = 0): NativeEvent =>
   ({ kind, atUs, host, lan }) as NativeEvent;

@@ -6,12 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-
-import { openControl } from '../../lib/control.js';
-import type { ControlTarget } from '../../lib/control-routes.js';
-import { EventQueue } from '../../lib/event-queue.js';
-import { type FaildEvent, lostEvent } from '../../lib/events.js';
-import { drawTop, type Picture } from '../../lib/top.js';
+import { EventQueue } from '../../lib/cluster/event-queue.js';
+import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import type { ControlTarget } from '../../lib/control/routes.js';
+import { openControl } from '../../lib/control/server.js';
+import { drawTop, type Picture } from '../../lib/text/top.js';
 import { sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));

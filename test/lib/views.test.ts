@@ -1,9 +1,8 @@
 // Aim: `faild peers` and `faild paths` say what the status says, and an engine that hangs is not
 // overlooked.
 import t from 'tap';
-
-import { renderPaths, renderPeers } from '../../lib/view-text.js';
-import { pathsView, peersView } from '../../lib/views.js';
+import { pathsView, peersView } from '../../lib/cluster/views.js';
+import { renderPaths, renderPeers } from '../../lib/text/views.js';
 import { idOf, sketch } from './statuses.js';
 
 const away = { state: 'down', reason: 'silent', via: 'B', missed: 4, lastHeardUs: 45_000 } as const;

@@ -1,6 +1,6 @@
 // A slow, obvious reader of heartbeats, written from docs/wire.md: the oracle that the addon's
 // codec is held to. It knows nothing of the C++ code and shares nothing with it.
-import type { NativeHeartbeat } from '../../lib/native.js';
+import type { NativeHeartbeat } from '../../lib/engine/native.js';
 
 /** The word with which a packet is refused. */
 export class Refused extends Error {

@@ -1,0 +1,156 @@
+// What the engine's flight recorder holds (native/core/flight_recorder.h), told so that it can be
+// read: each probe with the gap to the one before it, what is missing between them, and how late it
+// was. Pure. Used by events.ts for verdicts, by explain.ts, and by probes-live.ts for `faild probes`.
+import { type ClockReading, isoMicrosOf } from '../base/clock.js';
+import type { NativeDump, NativeProbe, NativeProbes, NativeRecording } from './native.js';
+
+/** One packet, sent by this host or received by it. What is not said does not apply. */
+export interface ProbeFacts {
+  direction: 'sent' | 'received';
+  /** `solicit` is an inquiry to one peer, `solicit-ack` the answer to it. */
+  kind: NativeProbe['kind'];
+  /** Of an ACK: that of the inquiry which it answers. */
+  sequence: number;
+  /** Received, of those that come regularly: since the one before. */
+  gapUs?: number;
+  /** Packets that are missing between the two, by their sequence. */
+  lost?: number;
+  /** Later than it was due: by our own timetable, or by the peer's interval; negative: early. */
+  lateUs?: number;
+  /** Of an ACK, without the time that the peer took to answer. */
+  roundTripUs?: number;
+  /** From its arrival until faild read it. */
+  unreadUs?: number;
+  /** Sent out of turn. */
+  urgent?: true;
+  /** It says that its sender does not hear whom it is for. */
+  unheard?: true;
+  /** Duplicated, reordered or replayed: no evidence. */
+  refused?: true;
+}
+
+/** `atUs`: relative to the verdict, or to when the recorder was read; negative: before it. */
+export interface RecordedProbe extends ProbeFacts {
+  atUs: number;
+}
+
+/** `number`: its place in its ring, since the engine's start; `monotonicUs`: CLOCK_MONOTONIC. */
+export interface NumberedProbe extends ProbeFacts {
+  number: number;
+  monotonicUs: number;
+}
+
+/** `at`: ISO 8601, UTC, to the microsecond; `peer` null: sent to everybody. */
+export interface SeenProbe extends ProbeFacts {
+  at: string;
+  monotonicUs: number;
+  lan: string;
+  peer: { id: string; name: string } | null;
+}
+
+/** Who is called what. */
+export interface ProbeNames {
+  peer(id: string): { id: string; name: string };
+  lan(index: number): string;
+}
+
+/** A greater step in the sequence is a restart and no loss. */
+const largestLoss = 1000;
+
+/** A ring, oldest first. `previous`: the regular probe before its first one, where that is known. */
+export function annotate(recording: NativeRecording, previous?: NativeProbe): NumberedProbe[] {
+  const { count, probes, intervalUs } = recording;
+  let last = previous;
+  return probes.map((probe, at) => {
+    const facts = factsOf(probe, last, intervalUs);
+    if (isRegular(probe)) last = probe;
+    return { number: count - probes.length + at + 1, monotonicUs: probe.atUs, ...facts };
+  });
+}
+
+/** Those that prove the path, and that are due at an interval. */
+export function isRegular({ sent, refused, kind }: NativeProbe): boolean {
+  return !sent && !refused && (kind === 'inq' || kind === 'ack');
+}
+
+/** What was recorded before a verdict, newest last: sixteen at most. */
+export function beforeVerdict({ path, lan }: NativeDump, verdictUs: number): RecordedProbe[] {
+  return relativeTo(verdictUs, [...annotate(path), ...annotate(lan)]);
+}
+
+/** Of one path: its own probes, and what was sent to all on its LAN. */
+export function ofPath(taken: NativeProbes, host: string, lan: number): RecordedProbe[] {
+  const rings = taken.recordings.filter(
+    (ring) => ring.lan === lan && (ring.host === host || ring.host === null),
+  );
+  return relativeTo(
+    taken.takenUs,
+    rings.flatMap((ring) => annotate(ring)),
+  );
+}
+
+/** All of them, by the time. */
+export function seenIn(taken: NativeProbes, names: ProbeNames, now: ClockReading): SeenProbe[] {
+  return taken.recordings
+    .flatMap((ring) => annotate(ring).map((probe) => see(probe, ring, names, now)))
+    .sort((a, b) => a.monotonicUs - b.monotonicUs);
+}
+
+export function see(
+  { number: _, monotonicUs, ...facts }: NumberedProbe,
+  { host, lan }: Pick<NativeRecording, 'host' | 'lan'>,
+  names: ProbeNames,
+  now: ClockReading,
+): SeenProbe {
+  return {
+    at: isoMicrosOf(monotonicUs, now),
+    monotonicUs,
+    lan: names.lan(lan),
+    peer: host === null ? null : names.peer(host),
+    ...facts,
+  };
+}
+
+function relativeTo(originUs: number, probes: readonly NumberedProbe[]): RecordedProbe[] {
+  return probes
+    .map(({ number: _, monotonicUs, ...facts }) => ({
+      atUs: Math.round(monotonicUs - originUs),
+      ...facts,
+    }))
+    .sort((a, b) => a.atUs - b.atUs);
+}
+
+function factsOf(
+  probe: NativeProbe,
+  last: NativeProbe | undefined,
+  intervalUs: number,
+): ProbeFacts {
+  const { sent, kind, sequence, lagUs, urgent, unheard, refused } = probe;
+  return {
+    direction: sent ? 'sent' : 'received',
+    kind,
+    sequence,
+    ...(isRegular(probe) && last !== undefined && gapAfter(last, probe, intervalUs)),
+    ...lagOf(probe, lagUs),
+    ...(urgent && { urgent }),
+    ...(unheard && { unheard }),
+    ...(refused && { refused }),
+  };
+}
+
+function lagOf({ sent, refused, kind }: NativeProbe, us: number): Partial<ProbeFacts> {
+  if (sent) return { lateUs: us };
+  const answers = kind === 'ack' || kind === 'solicit-ack';
+  return answers && !refused ? { roundTripUs: us } : { unreadUs: us };
+}
+
+function gapAfter(last: NativeProbe, probe: NativeProbe, intervalUs: number): Partial<ProbeFacts> {
+  const gapUs = Math.round(probe.atUs - last.atUs);
+  const steps = last.kind === probe.kind ? (probe.sequence - last.sequence) >>> 0 : 1;
+  const lost = steps >= 1 && steps <= largestLoss ? steps - 1 : 0;
+  return {
+    gapUs,
+    ...(lost > 0 && { lost }),
+    lateUs: Math.round(gapUs - (lost + 1) * intervalUs),
+  };
+}
