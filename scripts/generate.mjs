@@ -1,5 +1,6 @@
-// Writes what is made from the table of settings (lib/config/settings.ts) and the tree of commands:
-// docs/faild.schema.json, the README's table of flags and packaging/man. Needs dist/.
+// Writes what is made from the table of settings (lib/config/settings.ts), the tree of commands and
+// the types of answers: docs/faild.schema.json, the README's table of flags, packaging/man and
+// docs/schemas. Needs dist/.
 //
 //   node scripts/generate.mjs           writes them
 //   node scripts/generate.mjs --check   changes nothing; names what is out of date, exit status 1
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { configSchema } from '../dist/config/schema.js';
 import { fallbackShown, fileKey, settings } from '../dist/config/settings.js';
 import { must, root, say } from './run.mjs';
+import { answerSchemas } from './schemas.mjs';
 
 const kBegin = '<!-- made by scripts/generate.mjs from lib/config/settings.ts -->';
 const kEnd = '<!-- end -->';
@@ -49,6 +51,7 @@ function manPage(name) {
 const made = {
   'docs/faild.schema.json': `${JSON.stringify(configSchema(), null, 2)}\n`,
   'README.md': readmeWith(settingsTable()),
+  ...answerSchemas(),
   'packaging/man/faild.8': manPage('faild.8'),
   'packaging/man/faild.yaml.5': manPage('faild.yaml.5'),
 };

@@ -7,12 +7,15 @@ import { version } from '../base/version.js';
 import type { DaemonOptions } from '../config/config.js';
 import { settings } from '../config/settings.js';
 import type { Shell, Words } from './completion-shells.js';
+import type { Add, Glance } from './options.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 const lists = ['peers', 'lans'] as const;
 const pages = ['faild.8', 'faild.yaml.5'] as const;
 
 const notes = `
+Exit status: 0 printed, 2 no such shell.
+
 Installed as
   bash  /usr/share/bash-completion/completions/faild
   zsh   /usr/share/zsh/vendor-completions/_faild
@@ -21,10 +24,6 @@ Installed as
 Examples:
   source <(faild completion bash)                            for this shell alone
   faild completion zsh | sudo tee /usr/share/zsh/vendor-completions/_faild`;
-
-type Add = (name: string, description: string) => Command;
-/** Leads to the daemon's socket. */
-type Glance = (options: DaemonOptions) => Promise<{ socket: string }>;
 
 export function addCompletion(program: Command, add: Add, glance: Glance): void {
   add('completion', 'print the completion of this command line for a shell')

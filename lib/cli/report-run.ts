@@ -18,6 +18,7 @@ import type { Command } from 'commander';
 import { wallMs } from '../base/clock.js';
 import { codeOf, FaildError, messageOf } from '../base/errors.js';
 import type { DaemonOptions } from '../config/config.js';
+import { type Add, type Glance, printJson } from './options.js';
 import type { Piece } from './report.js';
 
 const help = `
@@ -28,22 +29,36 @@ Examples:
   sudo faild report --output /tmp/r.tar.gz
   tar -xzOf r.tar.gz --wildcards '*/CONTENTS'  what is in it, and what is not`;
 
-type Add = (name: string, description: string) => Command;
-/** Leads to the daemon's socket. */
-type Glance = (options: DaemonOptions) => Promise<{ socket: string }>;
-
 export function addReport(add: Add, glance: Glance): void {
   add('report', 'pack what a bug report needs into one archive, secrets left out')
     .option('--output <file>', 'the archive (default: named by host and date, in this directory)')
+    .option('--json', 'what is in it, and what could not be had, as one JSON document')
     .addHelpText('after', help)
     .action(async (_options, command: Command) => {
-      const { output, ...flags } = command.optsWithGlobals<DaemonOptions & { output?: string }>();
+      const { output, json, ...flags } = command.optsWithGlobals<Flags>();
       const { gatherReport } = await import('./report.js');
       const pieces = await gatherReport(flags, (await glance(flags)).socket);
       const file = output ?? `faild-report-${hostname()}-${stamp()}.tar.gz`;
       await writeArchive(file, pieces);
-      process.stdout.write(told(file, pieces));
+      if (json) printJson(contentsOf(file, pieces));
+      else process.stdout.write(told(file, pieces));
     });
+}
+
+type Flags = DaemonOptions & { output?: string; json?: true };
+
+/** What `report --json` prints. */
+export interface ReportContents {
+  schema: 'faild.report/1';
+  /** The archive. */
+  file: string;
+  /** `missing`: why it is not in it; null: it is. */
+  pieces: { name: string; what: string; missing: string | null }[];
+}
+
+function contentsOf(file: string, pieces: readonly Piece[]): ReportContents {
+  const names = pieces.map(({ name, what, missing }) => ({ name, what, missing }));
+  return { schema: 'faild.report/1', file, pieces: names };
 }
 
 /** `20260131-235959`, UTC. */

@@ -4,12 +4,12 @@ import { execFile } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
-import { ConfigFaults, FaildError, messageOf, showFault } from '../base/errors.js';
+import { FaildError, messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
 import { type DaemonConfig, type DaemonOptions, parseConfig } from '../config/config.js';
 import { loadOptions } from '../config/config-file.js';
 import { fetchAnswer, fetchStatus, fetchText } from '../control/client.js';
-import { check } from '../doctor/check.js';
+import { check, renderCheck } from '../doctor/check.js';
 import { diagnose, renderDiagnosis } from '../doctor/doctor.js';
 import { redactConfig, redactLog, redactText } from './report-redact.js';
 
@@ -93,7 +93,7 @@ function hostSources(flags: DaemonOptions): Source[] {
     [
       'config.txt',
       'the configuration as it is read',
-      async () => redactConfig(await checked(flags)),
+      async () => redactConfig(renderCheck(await check(flags))),
     ],
     [
       'doctor.txt',
@@ -111,16 +111,6 @@ function hostSources(flags: DaemonOptions): Source[] {
 async function versions(): Promise<string> {
   const { node, v8, uv } = process.versions;
   return `faild ${version}\nnode ${node} (v8 ${v8}, uv ${uv})\nLinux ${release()} ${process.arch}\n`;
-}
-
-/** Faults are as good as the table: they are the answer. */
-async function checked(flags: DaemonOptions): Promise<string> {
-  try {
-    return (await check(flags)).text;
-  } catch (error) {
-    if (!(error instanceof ConfigFaults)) throw error;
-    return `${error.faults.map(showFault).join('\n')}\n`;
-  }
 }
 
 function configOf(flags: DaemonOptions): DaemonConfig {

@@ -8,6 +8,7 @@ import type { FaildEvent } from '../cluster/events.js';
 import type { Status } from '../cluster/status.js';
 import type { DaemonOptions } from '../config/config.js';
 import type { Line, Tone } from '../text/top.js';
+import type { Add, Glance } from './options.js';
 
 const everyMs = 1000;
 /** More than any screen shows. */
@@ -21,19 +22,27 @@ Exit status: 0 ended by a key, 2 not on a terminal or bad usage, 3 no daemon ans
 
 Examples:
   faild top
+  faild top --json | jq -c '.lans[] | {name, state}'
   watch -n 5 faild status    where there is no terminal to take over`;
-
-type Add = (name: string, description: string) => Command;
-/** Leads to the daemon's socket. */
-type Glance = (options: DaemonOptions) => Promise<{ socket: string }>;
 
 export function addTop(add: Add, glance: Glance): void {
   add('top', 'show LANs, paths and events live')
+    .option('--json', 'the status document once a second, one a line; needs no terminal')
     .addHelpText('after', help)
     .action(async (_options, command: Command) => {
-      const { socket } = await glance(command.optsWithGlobals());
-      await runTop(socket);
+      const { json, ...flags } = command.optsWithGlobals<DaemonOptions & { json?: true }>();
+      const { socket } = await glance(flags);
+      await (json ? printLines(socket) : runTop(socket));
     });
+}
+
+/** For a program; ends with its reader, or with the daemon. */
+async function printLines(socket: string): Promise<never> {
+  const { fetchStatus } = await import('../control/client.js');
+  for (;;) {
+    process.stdout.write(`${JSON.stringify(await fetchStatus(socket))}\n`);
+    await pause(everyMs);
+  }
 }
 
 async function runTop(socket: string): Promise<void> {

@@ -1,5 +1,5 @@
-// The commands that ask a running daemon or tell it to act: peers, paths, events, explain, probes,
-// failover, switchback, drain, undrain. Each is a short table, or the whole answer with `--json`.
+// The commands that ask a running daemon or tell it to act: status, peers, paths, events, explain,
+// probes, failover, switchback, drain, undrain, reload. Each is a short table, or the whole answer with `--json`.
 // Added to the command line by cli.ts; what they need is loaded when one runs.
 //
 // Exit status, as of all commands: 0 done, and all is well; 1 what was asked for is not well, or
@@ -11,13 +11,9 @@ import type { Explanation } from '../cluster/explain.js';
 import type { MoveAction, MoveAnswer } from '../cluster/moves.js';
 import type { StatusEngine } from '../cluster/status.js';
 import type { PathsView, PeersView } from '../cluster/views.js';
-import type { DaemonConfig, DaemonOptions } from '../config/config.js';
+import type { DaemonOptions } from '../config/config.js';
 import type { EventsAnswer, ProbesAnswer } from '../control/routes.js';
-
-/** cli.ts adds the flags that every command has. */
-type Add = (name: string, description: string) => Command;
-/** Flags and file, as far as they lead to the daemon. */
-type Glance = (options: DaemonOptions) => Promise<DaemonConfig>;
+import { type Add, type Glance, printJson } from './options.js';
 
 interface Shown extends DaemonOptions {
   json?: true;
@@ -45,6 +41,12 @@ export function addVerbs(add: Add, glance: Glance): void {
     };
     return (await glance(given)).socket;
   };
+  add('status', 'show LANs, peers and paths; exit status 1 if a path is down')
+    .option('--json', 'the whole status document instead of the table')
+    .addHelpText('after', helpOf('a path is down', statusExamples))
+    .action(async (options: Shown, command: Command) =>
+      showStatus(await socketOf(command), options),
+    );
   add('peers', 'show the peers, a line each')
     .option(...asJson)
     .addHelpText('after', helpOf('a peer is down on every LAN', peersExamples))
@@ -86,6 +88,10 @@ export function addVerbs(add: Add, glance: Glance): void {
       showProbes(await socketOf(command), peer, options),
     );
   addMoves(add, socketOf);
+  add('reload', 'let the running daemon read its configuration again')
+    .option('--json', 'the whole answer as JSON instead of lines')
+    .addHelpText('after', helpOf('the daemon could not apply it', reloadExamples))
+    .action(async (options: Shown, command: Command) => reload(await socketOf(command), options));
 }
 
 function addMoves(add: Add, socketOf: (command: Command) => Promise<string>): void {
@@ -117,6 +123,9 @@ const moveTexts: Record<MoveAction, string> = {
   undrain: 'let traffic return to a LAN',
 };
 
+const statusExamples = `
+  faild status
+  faild status --json | jq '.peers[].paths[] | select(.state == "down")'`;
 const peersExamples = `
   faild peers
   faild peers --json | jq -r '.peers[] | select(.state != "up") | .name'`;
@@ -141,6 +150,8 @@ const drainHelp = `
   faild drain A             then work on LAN A; faild paths shows who is still reached by it
   faild undrain A
 A drain lasts until 'undrain', over restarts as well.`;
+const reloadExamples = `
+  faild check && sudo faild reload`;
 
 function helpOf(notWell: string, more: string): string {
   return `
@@ -148,6 +159,14 @@ Exit status: 0 all is well, 1 ${notWell},
 2 bad usage or no such name, 3 no daemon answers, 4 its engine's thread does not.
 
 Examples:${more}`;
+}
+
+async function showStatus(socket: string, { json }: Shown): Promise<void> {
+  const { fetchStatus } = await import('../control/client.js');
+  const { renderStatus } = await import('../text/status.js');
+  const { anyPathDown } = await import('../cluster/status.js');
+  const status = await fetchStatus(socket);
+  finish(status, json, renderStatus(status), anyPathDown(status));
 }
 
 async function showPeers(socket: string, { json }: Shown): Promise<void> {
@@ -236,6 +255,13 @@ async function move(
   finish(answer, json, renderMove(answer), !wasDone(answer));
 }
 
+async function reload(socket: string, { json }: Shown): Promise<void> {
+  const { askReload } = await import('../control/client.js');
+  const { renderReload } = await import('../control/reload.js');
+  const answer = await askReload(socket);
+  finish(answer, json, renderReload(answer), false);
+}
+
 /** A thread that hangs outweighs what it said last. */
 function finish(
   answer: { engine: StatusEngine },
@@ -243,6 +269,7 @@ function finish(
   text: string,
   notWell: boolean,
 ): void {
-  process.stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : text);
+  if (json) printJson(answer);
+  else process.stdout.write(text);
   process.exitCode = answer.engine.alive ? Number(notWell) : exitOf.hung;
 }

@@ -64,6 +64,7 @@ type PathDetail = { path: PathRef; state: PathStateName; previous: PathStateName
 export type MuteDirection = 'in' | 'out' | 'both';
 
 type Muting = { lan: LanRef; direction: MuteDirection; forUs: number };
+
 /** What the flight recorder held at a verdict, newest last; some of our own and some of the peer's. */
 export interface PeerProbes {
   peer: PeerRef;

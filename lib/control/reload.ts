@@ -5,6 +5,7 @@
 // In place means: by another plan for the engine, of which the LANs' timing is a part. Everything
 // else was built into its sockets and tables at the start.
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
+import type { Head } from '../cluster/views.js';
 import {
   type DaemonConfig,
   type DaemonOptions,
@@ -23,14 +24,16 @@ export interface Change {
   outcome: 'applied' | 'needs a restart';
 }
 
-/** Served by control.ts as the answer to `POST /v1/reload`. */
-export interface ReloadAnswer {
-  schema: 'faild.reload/1';
+/** What a reload has come to. */
+export interface Reloaded {
   /** The file that was read; null: there is none, so flags and defaults hold. */
   file: string | null;
   changes: Change[];
   warnings: string[];
 }
+
+/** The answer to `POST /v1/reload`. */
+export interface ReloadAnswer extends Head<'faild.reload/1'>, Reloaded {}
 
 /** What can be changed in place; faild.ts has it. */
 export interface Reloadable {
@@ -52,13 +55,13 @@ export class Reloader {
   }
 
   /** One at a time. Rejects with all faults of the file, or with why the plan was refused. */
-  reload(): Promise<ReloadAnswer> {
+  reload(): Promise<Reloaded> {
     const next = this.#last.then(() => this.#reload());
     this.#last = next.catch(() => undefined);
     return next;
   }
 
-  async #reload(): Promise<ReloadAnswer> {
+  async #reload(): Promise<Reloaded> {
     const { options, file } = loadOptions(this.#flags);
     const wanted = readSettings(options);
     const changes = differences(this.#inForce, wanted);
@@ -69,7 +72,6 @@ export class Reloader {
       this.#inForce = next;
     }
     return {
-      schema: 'faild.reload/1',
       file: file?.path ?? null,
       changes,
       warnings: warnings.map(({ line }) => line),
@@ -113,4 +115,10 @@ function merged(before: SettingValues, after: SettingValues, changes: Change[]):
 /** One line for the log and for the terminal. */
 export function showChange({ key, from, to, outcome }: Change): string {
   return `${key}: ${from} -> ${to} (${outcome})`;
+}
+
+/** For the terminal. */
+export function renderReload({ changes, warnings }: Reloaded): string {
+  const lines = changes.length === 0 ? ['nothing has changed'] : changes.map(showChange);
+  return `${[...lines, ...warnings.map((line) => `warning: ${line}`)].join('\n')}\n`;
 }

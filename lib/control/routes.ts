@@ -40,7 +40,7 @@ import type { Status } from '../cluster/status.js';
 import { type Head, headOf, pathsView, peersView } from '../cluster/views.js';
 import { type SeenProbe, seenIn } from '../engine/probes.js';
 import { metricsType } from '../metrics/metrics-server.js';
-import type { ReloadAnswer } from './reload.js';
+import type { ReloadAnswer, Reloaded } from './reload.js';
 
 /** What the sockets speak for. */
 export interface ControlTarget {
@@ -56,7 +56,7 @@ export interface ControlTarget {
   roundTrips(peer: string, lan: string): AsyncIterableIterator<RoundTrip>;
   /** Text in Prometheus' exposition format. */
   metrics(): Promise<string>;
-  reload(): Promise<ReloadAnswer>;
+  reload(): Promise<Reloaded>;
   failover(scope: MoveScope): Promise<MoveAnswer>;
   switchback(scope: MoveScope): Promise<MoveAnswer>;
   drain(lan: string): Promise<MoveAnswer>;
@@ -148,7 +148,10 @@ const routes: Record<string, Route> = {
       response.end(text);
     },
   },
-  '/v1/reload': postJson([], (running) => running.reload()),
+  '/v1/reload': postJson([], async (running): Promise<ReloadAnswer> => {
+    const reloaded = await running.reload();
+    return { ...headOf(await running.status(), 'faild.reload/1'), ...reloaded };
+  }),
   '/v1/failover': postJson(['lan*', 'peer'], (running, query) => running.failover(scopeOf(query))),
   '/v1/switchback': postJson(['lan*', 'peer'], (running, query) =>
     running.switchback(scopeOf(query)),

@@ -13,7 +13,7 @@ import { sampleRoundTrips } from '../cluster/round-trips.js';
 import type { Status } from '../cluster/status.js';
 import { type DaemonConfig, type DaemonOptions, readSettings, toConfig } from '../config/config.js';
 import { loadOptions } from '../config/config-file.js';
-import { type ReloadAnswer, Reloader, showChange } from '../control/reload.js';
+import { type Reloaded, Reloader, showChange } from '../control/reload.js';
 import type { ControlTarget } from '../control/routes.js';
 import { type Control, openControl } from '../control/server.js';
 import { readRpFilters } from '../engine/machine.js';
@@ -161,7 +161,7 @@ function watchedOf(faild: Faild): Watched {
 }
 
 /** Whoever asked gets the answer; the log gets it as well. */
-async function reloadAndSay(reloader: Reloader, log: Log): Promise<ReloadAnswer> {
+async function reloadAndSay(reloader: Reloader, log: Log): Promise<Reloaded> {
   try {
     const answer = await reloader.reload();
     sayReloaded(answer, log);
@@ -173,7 +173,7 @@ async function reloadAndSay(reloader: Reloader, log: Log): Promise<ReloadAnswer>
   }
 }
 
-function sayReloaded({ file, changes, warnings }: ReloadAnswer, log: Log): void {
+function sayReloaded({ file, changes, warnings }: Reloaded, log: Log): void {
   const what = changes.length === 0 ? 'nothing has changed' : changes.map(showChange).join('; ');
   log.info(`reloaded ${file ?? 'without a file'}: ${what}`, { changes });
   for (const warning of warnings) log.warn(warning);

@@ -1,7 +1,8 @@
 // `faild check`: is the configuration right, what would be in force, and is it wise on this
 // machine? Reads and measures; changes nothing. Called by cli.ts.
 
-import { messageOf } from '../base/errors.js';
+import { ConfigFaults, type Fault, messageOf, showFault } from '../base/errors.js';
+import { align } from '../base/text-table.js';
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
 import type { StatusPeer } from '../cluster/status.js';
 import { type Config, type DaemonOptions, readSettings, toConfig } from '../config/config.js';
@@ -12,30 +13,72 @@ import { fetchStatus, isAnswered } from '../control/client.js';
 import { measureTimerLatenessUs, readRpFilters, realtimeLimit } from '../engine/machine.js';
 import { type NativeLan, native } from '../engine/native.js';
 
-export interface CheckResult {
-  text: string;
+/** What `--json` prints. `schema` changes its number only when a field goes or changes meaning. */
+export interface CheckReport {
+  schema: 'faild.check/1';
+  /** The file that was read; null: there is none, so flags and defaults hold. */
+  file: string | null;
   /** The configuration is right, and faild would start with it here. */
   ready: boolean;
+  settings: CheckedSetting[];
+  /** Those that would be in use; none where faild would not start. */
+  lans: { name: string; interface: string; addresses: string[] }[];
+  warnings: string[];
+  /** Then nothing else was looked at. */
+  faults: Fault[];
 }
 
-/** Throws every fault at once. */
-export async function check(flags: DaemonOptions): Promise<CheckResult> {
+export interface CheckedSetting {
+  /** As the file calls it. */
+  key: string;
+  value: string;
+  /** A flag, `line 3` of the file, or `default`. */
+  source: string;
+}
+
+/** The configuration's own faults are part of the report; throws only what is not its doing. */
+export async function check(flags: DaemonOptions): Promise<CheckReport> {
+  try {
+    return await look(flags);
+  } catch (error) {
+    if (!(error instanceof ConfigFaults)) throw error;
+    const nothing = { file: null, ready: false, settings: [], lans: [], warnings: [] };
+    return { schema: 'faild.check/1', ...nothing, faults: [...error.faults] };
+  }
+}
+
+async function look(flags: DaemonOptions): Promise<CheckReport> {
   const { options, file } = loadOptions(flags);
   const values = readSettings(options);
   const config = toConfig(values);
   const { lans, warnings } = lansHere(config);
   const around = await lookAround(config, lans ?? []);
-  warnings.push(...adviseOn(config, around).map(({ line }) => line));
-  const text = [
-    file === null ? `no ${usualConfigFile}: flags and defaults` : `${file.path}: right`,
-    ...table(values, flags, file),
-    ...(lans ?? []).map(({ name, interface: device, addresses }) =>
+  return {
+    schema: 'faild.check/1',
+    file: file?.path ?? null,
+    ready: lans !== null,
+    settings: table(values, flags, file),
+    lans: (lans ?? []).map(({ name, interface: device, addresses }) => ({
+      name,
+      interface: device,
+      addresses: [...addresses],
+    })),
+    warnings: [...warnings, ...adviseOn(config, around).map(({ line }) => line)],
+    faults: [],
+  };
+}
+
+export function renderCheck({ file, settings, lans, warnings, faults }: CheckReport): string {
+  if (faults.length > 0) return `${faults.map(showFault).join('\n')}\n`;
+  return [
+    file === null ? `no ${usualConfigFile}: flags and defaults` : `${file}: right`,
+    ...align(settings.map(({ key, value, source }) => [`  ${key}`, value, source])),
+    ...lans.map(({ name, interface: device, addresses }) =>
       `  LAN ${name}: ${device} ${addresses.join(' ')}`.trimEnd(),
     ),
     ...warnings.map((line) => `warning: ${line}`),
     '',
   ].join('\n');
-  return { text, ready: lans !== null };
 }
 
 /** Null: it would not start on this machine, and the first warning says why. */
@@ -73,19 +116,14 @@ async function knownPeers(socket: string): Promise<StatusPeer[]> {
 }
 
 /** Each setting with its value and who said it. */
-function table(values: object, flags: DaemonOptions, file: ConfigFile | null): string[] {
-  const rows = settings.flatMap((setting) => {
-    const name = fileKey(setting);
-    if (name === null) return [];
+function table(values: object, flags: DaemonOptions, file: ConfigFile | null): CheckedSetting[] {
+  return settings.flatMap((setting) => {
+    const key = fileKey(setting);
+    if (key === null) return [];
     const line = file?.lines.get(setting.key);
     const given = (flags as Record<string, unknown>)[setting.key] !== undefined;
     const source = given ? setting.long : line === undefined ? 'default' : `line ${line}`;
-    const value = (values as Record<string, unknown>)[setting.key];
-    return [[name, shown(setting, value), source] as const];
+    const value = shown(setting, (values as Record<string, unknown>)[setting.key]);
+    return [{ key, value, source }];
   });
-  const widths = [0, 1].map((at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map(
-    ([name, value, source]) =>
-      `  ${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${source}`,
-  );
 }

@@ -6,17 +6,22 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { EventsAnswer } from '../../lib/control/routes.js';
 import type { Told } from '../../lib/text/explain.js';
+import { breaches } from '../schemas.js';
 import { kArenaDirectory } from './arena.js';
 import { faild, kCli, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { eachLine, Records, type Timed } from './records.js';
 import { nowUs, type Outcome, outcome } from './shell.js';
 
+/** What a command answers, which is as its published schema says. */
 async function ask<T>(lab: Lab, ...argv: string[]): Promise<{ exit: number; answer: T }> {
   const host = lab.topology.host(1);
   const { status, stdout, stderr } = await faild(host, ...argv, '--json', ...place(host));
   if (stdout === '') throw new Error(`faild ${argv.join(' ')}: ${stderr}`);
-  return { exit: status, answer: JSON.parse(stdout) as T };
+  const answer = JSON.parse(stdout) as { schema: string };
+  const { kernel: _kernel, kernelWhy: _why, ...served } = answer as Partial<Told>;
+  t.same(breaches(served as typeof answer), [], argv.join(' '));
+  return { exit: status, answer: answer as T };
 }
 
 async function show(lab: Lab, ...argv: string[]): Promise<Outcome> {

@@ -80,6 +80,8 @@ t.test('a clean stop while failed over keeps the failover and says so', async (t
   t.match(stdout, /^removed \d+ entries\n$/);
   t.same(await lab.entries(1), [], 'faild cleanup removes everything');
   await lab.goes('a', (from) => (from === 1 ? 'a' : 'b'));
+  const again = JSON.parse((await faild(host, 'cleanup', '--json', ...place(host))).stdout);
+  t.same(again, { schema: 'faild.cleanup/1', removed: 0 }, 'and finds nothing the second time');
 });
 
 t.test('a failover left by a clean stop is taken over by the next start', async (t) => {

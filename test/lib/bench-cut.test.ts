@@ -7,6 +7,7 @@ import { renderCutHtml } from '../../lib/bench/html.js';
 import { checkCut } from '../../lib/cluster/cuts.js';
 import type { FaildEvent } from '../../lib/cluster/events.js';
 import type { Status } from '../../lib/cluster/status.js';
+import { breaches } from '../schemas.js';
 import { idOf, sketch } from './statuses.js';
 
 const well = { web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'up' } } as const;
@@ -112,6 +113,7 @@ const facts = {
 
 t.test('the report, as document, table and page', async (t) => {
   const report = buildCutReport([seen, judged], facts, sketch(well));
+  t.same(breaches(report), []);
   t.match(report, {
     schema: 'faild.bench-cut/1',
     here: { verdictUs: { count: 2, max: 27_000 }, movedUs: { count: 2 } },

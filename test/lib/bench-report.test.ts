@@ -5,6 +5,7 @@ import { renderHtml } from '../../lib/bench/html.js';
 import { buildReport, countPackets, type Samples } from '../../lib/bench/report.js';
 import { renderBench, showRate } from '../../lib/bench/text.js';
 import type { Status, StatusPath } from '../../lib/cluster/status.js';
+import { breaches } from '../schemas.js';
 
 const status = {
   version: '1.2.3',
@@ -27,6 +28,7 @@ const detect = (intervalUs: number, failAfter: number) => intervalUs * failAfter
 
 t.test('the document', async (t) => {
   const report = buildReport(samples(), status, 'host2', detect);
+  t.same(breaches(report), []);
   t.match(report, {
     schema: 'faild.bench/1',
     host: 'host1',

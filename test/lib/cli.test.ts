@@ -3,6 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import type { CheckReport } from '../../lib/doctor/check.js';
+import { breaches } from '../schemas.js';
 
 /**
  * This test runs compiled (dist-test/) and from source; the command line beside it does as well.
@@ -76,6 +78,22 @@ t.test('check: every fault as compilers say it, or what would be in force', asyn
   t.match(good.stdout, /^ {2}port +9311 +default$/m);
   t.match(good.stdout, /^warning: faild would not start here: --lan A=no-such-one: there is no /m);
 
+  const told = (...flags: string[]) => {
+    const { status, stdout } = faild(...flags, '--json');
+    const report = JSON.parse(stdout) as CheckReport;
+    t.same(breaches(report), []);
+    return { ...report, status };
+  };
+  t.match(told('-f', '5', 'check', '--config', `${dir}/good.yaml`), {
+    status: 1,
+    ready: false,
+    settings: [{ key: 'role', value: 'responder', source: 'default' }, { source: 'line 1' }],
+    warnings: [/^faild would not start here/],
+    faults: [],
+  });
+  const second = { place: `${bad}:2:1`, message: /^unknown key/ };
+  t.match(told('check', '--config', bad), { status: 2, ready: false, faults: [{}, second] });
+
   const none = faild('check', '--config', `${dir}/none.yaml`);
   t.match(none, { status: 2, stderr: /^faild: --config: cannot read .*none\.yaml: / });
 });
@@ -103,3 +121,20 @@ t.test('--version and --help', async (t) => {
   });
   t.match(help.stdout, /sudo faild -r -t 0\.001 -f 3/);
 });
+
+t.test(
+  'every command answers as JSON, and its help tells exit statuses and an example',
+  async (t) => {
+    const [, list = ''] = faild('--help').stdout.split('\nCommands:\n');
+    const [table = ''] = list.split('\n\n');
+    const names = [...table.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name);
+    t.ok(names.length >= 18, String(names));
+    for (const name of names) {
+      const { stdout } = faild(name, '--help');
+      const isScript = name === 'completion'; // what it prints is a program already
+      if (!isScript) t.match(stdout, / --json /, name);
+      t.match(stdout, /^Exit status: 0 /m, name);
+      t.match(stdout, /^Examples:\n {2}/m, name);
+    }
+  },
+);

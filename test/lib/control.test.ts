@@ -22,14 +22,14 @@ import {
   followRoundTrips,
   isAnswered,
 } from '../../lib/control/client.js';
-import type { ReloadAnswer } from '../../lib/control/reload.js';
+import type { Reloaded } from '../../lib/control/reload.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
 import { openControl } from '../../lib/control/server.js';
+import { breaches } from '../schemas.js';
 import { sketch } from './statuses.js';
 
 const status = sketch({ web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'down' } });
-const reloaded: ReloadAnswer = {
-  schema: 'faild.reload/1',
+const reloaded: Reloaded = {
   file: '/etc/faild/faild.yaml',
   changes: [{ key: 'hold-time', from: '0s', to: '30s', outcome: 'applied' }],
   warnings: [],
@@ -144,7 +144,11 @@ t.test('reload: the answer, all faults, or why not', async (t) => {
   t.teardown(() => control.close());
   const target = makeTarget();
   control.attach(target);
-  t.same(await askReload(path), reloaded);
+  t.match(await askReload(path), {
+    schema: 'faild.reload/1',
+    engine: { alive: true },
+    ...reloaded,
+  });
   t.match(await ask(path, '/v1/reload'), [405, 'application/json', { error: /use POST$/ }]);
   const admin = `${path}.admin`;
 
@@ -295,6 +299,27 @@ t.test('what may be asked, and how', async (t) => {
     }).end();
   });
   t.same(metrics, ['text/plain; version=0.0.4; charset=utf-8', 'faild_peers 2\n']);
+});
+
+t.test('every answer is what its schema promises', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  control.attach(makeTarget());
+  const asked = ['status', 'peers', 'paths', 'explain?peer=web1', 'events/recent', 'probes/recent'];
+  const told = ['reload', 'failover?lan=A', 'undrain?lan=A', 'heal?lan=A'];
+  for (const [method, questions] of [
+    ['GET', asked],
+    ['POST', told],
+  ] as const) {
+    for (const question of questions) {
+      const [code, , answer] = await ask(`${path}.admin`, `/v1/${question}`, method);
+      t.equal(code, 200);
+      t.same(breaches(answer as { schema: string }), [], question);
+    }
+  }
+  const wrong = { ...status, host: { id: 7 }, more: 1 };
+  t.match(breaches(wrong), [/additional/, /^\/host must have required/]);
 });
 
 t.test('events are streamed; a reader that leaves is let go', async (t) => {

@@ -6,6 +6,7 @@ import t from 'tap';
 
 import { type Diagnosis, renderDiagnosis, renderFix, writeFix } from '../../lib/doctor/doctor.js';
 import type { Finding } from '../../lib/doctor/findings.js';
+import { breaches } from '../schemas.js';
 
 const strict: Finding = {
   check: 'rp-filter',
@@ -31,6 +32,10 @@ const diagnosis = (findings: Finding[], running = true): Diagnosis => ({
   checks: ['rp-filter', 'mtu'],
   timerLatenessUs: 90,
   findings,
+});
+
+t.test('for programs', async (t) => {
+  t.same(breaches(diagnosis([strict, mtu])), []);
 });
 
 t.test('for people', async (t) => {

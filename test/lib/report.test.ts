@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { redactConfig, redactLog, redactText } from '../../lib/cli/report-redact.js';
+import type { ReportContents } from '../../lib/cli/report-run.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
 import { openControl } from '../../lib/control/server.js';
+import { breaches } from '../schemas.js';
 import { idOf, sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));
@@ -136,6 +138,12 @@ t.test('of a host without a daemon and with a faulty file', async (t) => {
   t.match(files.get('config.txt'), /faild\.yaml:1:1: unknown key 'intervall'/);
   t.match(files.get('CONTENTS'), /^not there: doctor\.txt: /m);
   t.notOk(files.has('status.json'));
+
+  const told = await report(dir, '--output', 'again.tgz', '--json');
+  const contents = JSON.parse(told.stdout) as ReportContents;
+  t.same(breaches(contents), []);
+  t.equal(contents.file, 'again.tgz');
+  t.match(contents.pieces.find((piece) => piece.name === 'status.json')?.missing, /^no daemon/);
 });
 
 t.test('it is whole or not there', async (t) => {

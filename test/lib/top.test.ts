@@ -1,9 +1,11 @@
 // Aim: the picture of `faild top` fits every terminal, shows what is wrong first and obeys no
 // foreign name; on a real terminal it follows its size, quits by a key and gives all back.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { EventQueue } from '../../lib/cluster/event-queue.js';
@@ -106,6 +108,27 @@ t.test('without a terminal it says what to use', async (t) => {
     stderr,
     'faild: top: needs a terminal for its keys and its picture; use faild status elsewhere\n',
   );
+});
+
+t.test('as JSON it needs none', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'faild-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const control = await openControl(join(dir, 's'));
+  control.attach({ status: async () => status } as unknown as ControlTarget);
+  const child = spawn(process.execPath, [cli, 'top', '--json', '--socket', join(dir, 's')], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.teardown(() => child.kill());
+  const lines: unknown[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(JSON.parse(line));
+    if (lines.length === 2) break;
+  }
+  t.same(lines, [status, status]);
+  const ended = once(child, 'exit');
+  await control.close();
+  const [exit] = await ended;
+  t.equal(exit, 3, 'it ends with the daemon');
 });
 
 /** Runs it on a terminal of its own, of 24 lines of 80; `screen` is what it last drew. */
