@@ -21,7 +21,7 @@ import {
 } from 'yaml';
 import { ConfigFaults, codeOf, FaildError, type Fault, messageOf } from '../base/errors.js';
 import { nearest } from '../base/near-miss.js';
-import { type DaemonOptions, quote } from './config.js';
+import { type DaemonOptions, quote, reachesNobody, readEach } from './config.js';
 import type { ListInFile, MapInFile, ScalarInFile } from './kinds.js';
 import { fileKey, type Setting, settings, usualConfigFile } from './settings.js';
 
@@ -33,8 +33,14 @@ export interface ConfigFile {
   /** What could be read; with faults, not all that was meant. */
   options: DaemonOptions;
   faults: Fault[];
-  /** The line of each option that the file gives, by the option's name. */
-  lines: ReadonlyMap<string, number>;
+  /** Where the file gives an option, by the option's name. */
+  places: ReadonlyMap<string, Place>;
+}
+
+/** Both from 1. */
+export interface Place {
+  line: number;
+  col: number;
 }
 
 /** Flags over file over defaults: what `faild` and `faild check` start from. */
@@ -43,11 +49,24 @@ export interface LoadedOptions {
   file: ConfigFile | null;
 }
 
-/** Throws every fault of the file at once; a usual file that is not there is none. */
+/**
+ * Throws every fault of the file at once, and those of the flags with them; a usual file that is not
+ * there is none.
+ */
 export function loadOptions(flags: DaemonOptions): LoadedOptions {
   const file = openConfigFile(flags.config);
-  if (file !== null && file.faults.length > 0) throw new ConfigFaults(file.faults);
-  return { options: { ...file?.options, ...flags }, file };
+  const options = { ...file?.options, ...flags };
+  const faults = file === null ? [] : [...file.faults, ...contradictions(file, flags)];
+  if (faults.length > 0) throw new ConfigFaults([...faults, ...readEach(flags).faults]);
+  return { options, file };
+}
+
+/** What is right by itself, and wrong with what else the file and the flags say. */
+function contradictions({ path, options, places }: ConfigFile, flags: DaemonOptions): Fault[] {
+  const place = flags.destination === undefined ? places.get('destination') : undefined;
+  if (place === undefined || !reachesNobody({ ...options, ...flags })) return [];
+  const message = 'destination: unicast reaches nobody without static-peers; name some';
+  return [{ place: showPlace(path, place), message }];
 }
 
 /**
@@ -103,15 +122,15 @@ class FileReader {
     const document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false });
     for (const error of document.errors) this.#notYaml(error);
     const options: Record<string, unknown> = {};
-    const lines = new Map<string, number>();
+    const places = new Map<string, Place>();
     // After a syntax error the tree is a guess: its values would only be faults that are none.
     const guessed = document.errors.some(({ code }) => !wholeTree.includes(code));
     const root = guessed ? null : document.contents;
     for (const [setting, node, at] of this.#settingsOf(root)) {
       options[setting.key] = this.#valueOf(setting, node, at);
-      lines.set(setting.key, this.#lines.linePos(at).line);
+      places.set(setting.key, this.#placeOf(at));
     }
-    return { path: this.#path, options, faults: this.#faults(), lines };
+    return { path: this.#path, options, faults: this.#faults(), places };
   }
 
   #settingsOf(root: Node | null): [Setting, Node | null, number][] {
@@ -145,6 +164,7 @@ class FileReader {
         : this.#scalar(name, inFile, item as Node, there);
     });
     if ('fields' in inFile) this.#repeats(key, inFile, node.items as Node[]);
+    this.#tooMany(setting, node.items as Node[]);
     return items;
   }
 
@@ -218,6 +238,13 @@ class FileReader {
     }
   }
 
+  #tooMany(setting: Setting, items: Node[]): void {
+    const { most = Number.POSITIVE_INFINITY } = setting;
+    const extra = items[most];
+    if (extra === undefined) return;
+    this.#fault(extra, `${fileKey(setting)}: ${items.length} are given; at most ${most}`);
+  }
+
   /** The keys of a mapping as text, with their values and places. */
   #entries(map: YAMLMap): [string, Node | null, number][] {
     return (map.items as Pair<Node, Node | null>[]).flatMap(({ key, value }) => {
@@ -268,11 +295,18 @@ class FileReader {
   #faults(): Fault[] {
     return this.#found
       .sort((a, b) => a.at - b.at)
-      .map(({ at, message }) => {
-        const { line, col } = this.#lines.linePos(at);
-        return { place: `${this.#path}:${Math.max(line, 1)}:${Math.max(col, 1)}`, message };
-      });
+      .map(({ at, message }) => ({ place: showPlace(this.#path, this.#placeOf(at)), message }));
   }
+
+  #placeOf(at: number): Place {
+    const { line, col } = this.#lines.linePos(at);
+    return { line: Math.max(line, 1), col: Math.max(col, 1) };
+  }
+}
+
+/** As compilers say it. */
+function showPlace(path: string, { line, col }: Place): string {
+  return `${path}:${line}:${col}`;
 }
 
 /** Errors that leave the tree as it was written. */

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { ConfigFaults, type Fault } from '../base/errors.js';
 import { nearest } from '../base/near-miss.js';
 import type { NativeTiming } from '../engine/native.js';
-import { type Hook, maxHooks } from './hook-kind.js';
+import type { Hook } from './hook-kind.js';
 import {
   type DestinationChoice,
   type LanChoice,
@@ -145,17 +145,26 @@ export function parseConfig(options: DaemonOptions): DaemonConfig {
 
 /** Flags as commander hands them over, a library caller's options, or those of the file. */
 export function readSettings(options: DaemonOptions): SettingValues {
+  const { values, faults } = readEach(options);
+  faults.push(...repeats((values.lan as LanChoice[] | undefined) ?? []));
+  if (reachesNobody(values)) {
+    const message =
+      '--destination: unicast reaches nobody without static peers; give --static-peer';
+    faults.push({ place: null, message });
+  }
+  if (faults.length > 0) throw new ConfigFaults(faults);
+  return values;
+}
+
+/** Each by itself: what is wrong with their combination is not seen. */
+export function readEach(options: DaemonOptions): { values: SettingValues; faults: Fault[] } {
   const given = options as Record<string, unknown>;
   const faults = unknownOptions(given);
   const entries = settings.map((setting) => {
     const value = given[setting.key];
     return [setting.key, value === undefined ? setting.fallback : read(setting, value, faults)];
   });
-  const values = Object.fromEntries(entries);
-  faults.push(...repeats(values.lan ?? []), ...tooMany(values.hook ?? []));
-  faults.push(...nobodyToAsk(values));
-  if (faults.length > 0) throw new ConfigFaults(faults);
-  return values;
+  return { values: Object.fromEntries(entries), faults };
 }
 
 export function toConfig(value: SettingValues): DaemonConfig {
@@ -266,7 +275,7 @@ function unknownOptions(given: Record<string, unknown>): Fault[] {
   });
 }
 
-function repeats(lans: (LanChoice | undefined)[]): Fault[] {
+function repeats(lans: readonly (LanChoice | undefined)[]): Fault[] {
   return (['name', 'interface', 'subnet'] as const).flatMap((field) => {
     const values = lans.flatMap((lan) => lan?.[field] ?? []);
     const twice = values.filter((value, at) => values.indexOf(value) !== at);
@@ -277,15 +286,9 @@ function repeats(lans: (LanChoice | undefined)[]): Fault[] {
   });
 }
 
-function tooMany(hooks: readonly unknown[]): Fault[] {
-  const message = `hooks: ${hooks.length} are given; there is room for ${maxHooks}`;
-  return hooks.length > maxHooks ? [{ place: null, message }] : [];
-}
-
-function nobodyToAsk({ destination, staticPeer = [] }: SettingValues): Fault[] {
-  if (destination !== 'unicast' || (staticPeer as unknown[]).length > 0) return [];
-  const message = '--destination: unicast reaches nobody without static peers; give --static-peer';
-  return [{ place: null, message }];
+/** Pure; flags and file may each have said a part. */
+export function reachesNobody({ destination, staticPeer = [] }: SettingValues): boolean {
+  return destination === 'unicast' && (staticPeer as unknown[]).length === 0;
 }
 
 /** The wire carries 32 bytes: the first label of a name that is longer. */

@@ -3,6 +3,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 
 import { FaildError } from '../base/errors.js';
+import { matchesGlob } from '../base/glob.js';
 import type { NativeInterface, NativeLan } from '../engine/native.js';
 import type { LanChoice } from './settings.js';
 
@@ -56,12 +57,8 @@ function suitable(interfaces: NativeInterface[]): NativeInterface[] {
     .sort((a, b) => a.ifindex - b.ifindex);
 }
 
-/** `docker*`: `*` for any characters, `?` for one; all else stands for itself. */
 function matchesAny({ interface: name }: NativeInterface, patterns: string[]): boolean {
-  return patterns.some((pattern) => {
-    const literal = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-    return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
-  });
+  return patterns.some((pattern) => matchesGlob(name, pattern));
 }
 
 function namedLan(

@@ -23,7 +23,7 @@ function propertyOf(setting: Setting): JsonSchema {
   const item = itemOf(setting.kind.inFile);
   const { description: accepted, ...schema } = item;
   return setting.repeatable
-    ? { description, type: 'array', items: item }
+    ? { description, type: 'array', items: item, ...(setting.most && { maxItems: setting.most }) }
     : { description: `${description} ${accepted}`, ...schema };
 }
 

@@ -2,7 +2,7 @@
 // of flags and of library options (config.ts), the keys of the configuration file
 // (config-file.ts), the JSON Schema (schema.ts) and the README's table (scripts/generate.mjs): a
 // name, a range or a default is written down once.
-import { hook } from './hook-kind.js';
+import { hook, maxHooks } from './hook-kind.js';
 import {
   address,
   choice,
@@ -313,6 +313,7 @@ export const settings: readonly Setting[] = [
     help: 'run a program on such events, the event as JSON on its standard input; repeatable',
     kind: hook(),
     repeatable: true,
+    most: maxHooks,
     fallbackText: 'none',
     live: true,
   },

@@ -120,7 +120,7 @@ function table(values: object, flags: DaemonOptions, file: ConfigFile | null): C
   return settings.flatMap((setting) => {
     const key = fileKey(setting);
     if (key === null) return [];
-    const line = file?.lines.get(setting.key);
+    const line = file?.places.get(setting.key)?.line;
     const given = (flags as Record<string, unknown>)[setting.key] !== undefined;
     const source = given ? setting.long : line === undefined ? 'default' : `line ${line}`;
     const value = shown(setting, (values as Record<string, unknown>)[setting.key]);

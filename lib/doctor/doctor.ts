@@ -3,6 +3,7 @@
 // cli.ts; what is judged how: findings.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { codeOf, FaildError, messageOf } from '../base/errors.js';
+import { showDuration } from '../base/units.js';
 import { version } from '../base/version.js';
 import type { Status } from '../cluster/status.js';
 import { type Config, type DaemonOptions, parseConfig } from '../config/config.js';
@@ -116,7 +117,8 @@ function sysctlsOf(interfaces: readonly string[]): string[] {
 
 // --- what it says
 
-export function renderDiagnosis({ findings, running, checks }: Diagnosis): string {
+export function renderDiagnosis(diagnosis: Diagnosis): string {
+  const { findings, running, checks, timerLatenessUs } = diagnosis;
   const lines = findings.flatMap(({ check, severity, found, why, remedy }) => [
     `${severity}: ${check}: ${found}`,
     `    why: ${why}`,
@@ -129,7 +131,8 @@ export function renderDiagnosis({ findings, running, checks }: Diagnosis): strin
   });
   const unknown = running ? '' : '; no daemon answers: what only it can tell was not looked at';
   const summary = counts.length === 0 ? 'nothing amiss' : counts.join(', ');
-  return `${[...lines, `${checks.length} checks: ${summary}${unknown}`].join('\n')}\n`;
+  const timers = `timers up to ${showDuration(timerLatenessUs)} late`;
+  return `${[...lines, `${checks.length} checks: ${summary}; ${timers}${unknown}`].join('\n')}\n`;
 }
 
 function plural(severity: string, count: number): string {
@@ -140,25 +143,31 @@ function plural(severity: string, count: number): string {
 
 const mark = '# Written by faild doctor';
 
-/** A drop-in for sysctl.d; null: no finding is mended by one. */
-export function renderFix(findings: readonly Finding[]): string | null {
+/**
+ * A drop-in for sysctl.d; null: no finding is mended by one. `before`: what such a file has said so
+ * far, which mended what is not found any more, and would be missed at the next boot.
+ */
+export function renderFix(findings: readonly Finding[], before = ''): string | null {
   const parts = findings.flatMap(({ found, why, sysctls }) => {
     if (sysctls === undefined) return [];
     const settings = Object.entries(sysctls).map(([name, value]) => `${name} = ${value}`);
     return [['', `# ${found}:`, `# ${why}`, ...settings].join('\n')];
   });
   if (parts.length === 0) return null;
+  const now = findings.flatMap(({ sysctls = {} }) => Object.keys(sysctls));
+  const kept = settingLines(before).filter((line) => !now.includes(line.split(' = ')[0] ?? ''));
+  if (kept.length > 0) parts.unshift(['', '# Found before:', ...kept].join('\n'));
   return `${mark} ${version}; apply it with: sysctl --load THIS-FILE\n${parts.join('\n')}\n`;
+}
+
+function settingLines(text: string): string[] {
+  return text.split('\n').filter((line) => /^[^#\s]\S* = /.test(line));
 }
 
 /** Never over a file that somebody else has written. Returns one line that says what came of it. */
 export function writeFix(path: string, findings: readonly Finding[]): string {
-  const text = renderFix(findings);
-  if (text === null) return `nothing that a sysctl would mend: ${path} is not written`;
-  if (!isOurs(path)) {
-    const line = `--fix-file: ${path} is there and was not written by faild doctor; give another`;
-    throw new FaildError('EEXIST', line, { exitStatus: 2 });
-  }
+  const text = renderFix(findings, earlierFix(path));
+  if (text === null) return `nothing that a sysctl would mend: ${path} is left as it is`;
   try {
     writeFileSync(path, text, { mode: 0o644 });
   } catch (error) {
@@ -168,10 +177,19 @@ export function writeFix(path: string, findings: readonly Finding[]): string {
   return `${path} written: apply it with sysctl --load ${path}`;
 }
 
-function isOurs(path: string): boolean {
+/** What the doctor has written there before; empty: nothing is there. */
+function earlierFix(path: string): string {
+  const text = textOf(path);
+  if (text === '' || text?.startsWith(mark)) return text;
+  const line = `--fix-file: ${path} is there and was not written by faild doctor; give another`;
+  throw new FaildError('EEXIST', line, { exitStatus: 2 });
+}
+
+/** Null: something is there that cannot be read. */
+function textOf(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8').startsWith(mark);
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    return codeOf(error) === 'ENOENT';
+    return codeOf(error) === 'ENOENT' ? '' : null;
   }
 }

@@ -304,7 +304,7 @@ function meddlingManagers({ managers, lans }: Facts): ReturnType<Check> {
     const remedy = 'set ConfigureWithoutCarrier=yes in its .network file';
     findings.push(lostAddresses(name, 'systemd-networkd', remedy, lans));
   }
-  for (const name of networkManager?.ignoresCarrier ? [] : (networkManager?.manages ?? [])) {
+  for (const name of networkManager?.dropsAddressesOf ?? []) {
     const remedy =
       'install packaging/NetworkManager.conf.d/faild.conf with the interfaces of the LANs';
     findings.push(lostAddresses(name, 'NetworkManager', remedy, lans));

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { NativeLan } from '../engine/native.js';
+import { ignoresCarrier } from './network-manager.js';
 
 export interface Networkd {
   /** It leaves routes, and rules, alone that are not its own. */
@@ -15,10 +16,8 @@ export interface Networkd {
 }
 
 export interface NetworkManager {
-  /** Interfaces of LANs that it manages. */
-  manages: string[];
-  /** What its configuration says somewhere, for some device. */
-  ignoresCarrier: boolean;
+  /** Interfaces of LANs that it manages, and whose addresses it takes away when their carrier drops. */
+  dropsAddressesOf: string[];
 }
 
 /** Null: it does not run here. */
@@ -79,10 +78,9 @@ function readNetworkManager(lans: readonly NativeLan[], at: At): NetworkManager 
     /^managed=true$/m.test(readText(at(`/run/NetworkManager/devices/${ifindex}`)));
   const texts = configTexts('NetworkManager/NetworkManager.conf', at, 'NetworkManager/conf.d');
   return {
-    manages: lans.filter(isManaged).map((lan) => lan.interface),
-    ignoresCarrier: texts.some((text) =>
-      /^\s*ignore-carrier\s*=\s*(?!no\b|false\b|0\b)\S/m.test(text),
-    ),
+    dropsAddressesOf: lans
+      .filter((lan) => isManaged(lan) && !ignoresCarrier(texts, lan.interface))
+      .map((lan) => lan.interface),
   };
 }
 

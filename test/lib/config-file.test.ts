@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { showFault } from '../../lib/base/errors.js';
+import { type ConfigFaults, showFault } from '../../lib/base/errors.js';
 import { type DaemonOptions, parseConfig } from '../../lib/config/config.js';
 import { glanceOptions, loadOptions, parseConfigFile } from '../../lib/config/config-file.js';
 
@@ -44,7 +44,7 @@ hooks:
 `;
 
 t.test('every key, in the words of the flags', async (t) => {
-  const { options, faults, lines } = parseConfigFile(everything, 'faild.yaml');
+  const { options, faults, places } = parseConfigFile(everything, 'faild.yaml');
   t.same(faults, []);
   t.same(options, {
     requestor: true,
@@ -77,7 +77,7 @@ t.test('every key, in the words of the flags', async (t) => {
     maxPeers: 100,
     networkNamespace: '/run/netns/blue',
   });
-  t.equal(lines.get('interval'), 3);
+  t.same(places.get('interval'), { line: 3, col: 1 });
   t.match(parseConfig(options), { intervalUs: 10_000, holdUs: 30e6, grayRoundTripUs: null });
 });
 
@@ -128,6 +128,14 @@ const refused: [text: string, faults: string[]][] = [
   ['__proto__: 1\n', [/^1:1: unknown key '__proto__'; the keys are role, interval, /] as never],
   ['config: x\n', [/^1:1: unknown key 'config'; the keys are /] as never],
   ['lans: A=eth1\n', ["1:7: lans: 'A=eth1' is not accepted; give a list, each with its `- name:`"]],
+  [
+    `peers-allowed:\n${'  - 10.0.0.1\n'.repeat(65)}prot: 1\n`,
+    [
+      '66:5: peers-allowed: 65 are given; at most 64',
+      "67:1: unknown key 'prot'; did you mean 'port'?",
+    ],
+  ],
+  [`hooks:\n${'  - run: [/bin/true]\n'.repeat(17)}`, ['18:5: hooks: 17 are given; at most 16']],
   [
     'ignore-interfaces: eth1\n',
     ["1:20: ignore-interfaces: 'eth1' is not accepted; give a list, each after a dash"],
@@ -226,6 +234,30 @@ t.test('flags win over the file, the file over the defaults', async (t) => {
   t.match(glanceOptions({ config: bad }), { socket: '/run/x.sock' }, 'its socket is still found');
   t.match(glanceOptions({ config: bad, socket: '/s' }), { socket: '/s' });
   t.equal(parseConfig(glanceOptions({ config: bad })).socket, '/run/x.sock');
+});
+
+t.test('what is wrong only together is told at its line, with all else', async (t) => {
+  const dir = t.testdir({
+    'alone.yaml': 'interval: 10ms\ndestination: unicast\n',
+    'bad.yaml': 'destination: unicast\nprot: 1\n',
+  });
+  const told = (name: string, flags: DaemonOptions = {}): string[] => {
+    try {
+      loadOptions({ config: join(dir, name), ...flags });
+      return [];
+    } catch (error) {
+      return (error as ConfigFaults).faults.map(showFault);
+    }
+  };
+  const nobody = 'destination: unicast reaches nobody without static-peers; name some';
+  t.same(told('alone.yaml'), [`${dir}/alone.yaml:2:1: ${nobody}`]);
+  t.same(told('alone.yaml', { staticPeer: ['10.1.0.2'] }), []);
+  t.same(told('alone.yaml', { destination: 'broadcast' }), []);
+  t.match(told('bad.yaml', { failAfter: 'x' as never }), [
+    `${dir}/bad.yaml:2:1: unknown key 'prot'; did you mean 'port'?`,
+    `${dir}/bad.yaml:1:1: ${nobody}`,
+    /^-f \(--fail-after\): 'x' is not accepted/,
+  ]);
 });
 
 t.test('a file that was named must be there, and be a configuration', async (t) => {

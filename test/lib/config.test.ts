@@ -255,5 +255,5 @@ t.test('hooks: from a flag, and as fields', async (t) => {
     });
   }
   const many = Array.from({ length: 17 }, () => 'failover=/bin/page');
-  t.throws(() => parseConfig({ hook: many }), { message: /17 are given; there is room for 16/ });
+  t.throws(() => parseConfig({ hook: many }), { message: '--hook: 17 are given; at most 16' });
 });

@@ -169,7 +169,7 @@ t.test('the clock source', async (t) => {
 
 t.test('network managers, and routes that somebody deletes', async (t) => {
   const networkd = { sparesRoutes: true, sparesRules: false, dropsAddressesOf: ['eth2'] };
-  const networkManager = { manages: ['eth1'], ignoresCarrier: false };
+  const networkManager = { dropsAddressesOf: ['eth1'] };
   t.same(told({ managers: { networkd, networkManager } }), [
     'warning network-managers: systemd-networkd removes routes and rules that are not its own',
     'warning network-managers: systemd-networkd takes the addresses of LAN B (eth2) away when its ' +
@@ -179,7 +179,7 @@ t.test('network managers, and routes that somebody deletes', async (t) => {
   ]);
   const tame = {
     networkd: { sparesRoutes: true, sparesRules: true, dropsAddressesOf: [] },
-    networkManager: { manages: ['eth1'], ignoresCarrier: true },
+    networkManager: { dropsAddressesOf: [] },
   };
   t.same(told({ managers: tame }), []);
   t.same(told({ status: statusWith({ counters: { routeRepairs: 4 } }) }), [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 import { readManagers } from '../../lib/doctor/managers.js';
+import { ignoresCarrier } from '../../lib/doctor/network-manager.js';
 import type { NativeLan } from '../../lib/engine/native.js';
 
 const lan = (name: string, ifindex: number): NativeLan => ({
@@ -73,12 +74,15 @@ t.test('NetworkManager: what it manages; a keyfile of ours', async (t) => {
   const devices = { 1: '[device]\nmanaged=true\n', 2: '[device]\nmanaged=false\n' };
   const root = t.testdir({ run: { NetworkManager: { devices } } });
   const before = readManagers(lans, root).networkManager;
-  t.same(before, { manages: ['eth1'], ignoresCarrier: false });
+  t.same(before, { dropsAddressesOf: ['eth1'] });
 });
 
 t.test('with the drop-ins of packaging/ both are tame', async (t) => {
   const root = t.testdir({
-    run: { systemd: links, NetworkManager: { devices: {} } },
+    run: {
+      systemd: links,
+      NetworkManager: { devices: { 1: '[device]\nmanaged=true\n', 2: '[device]\nmanaged=true\n' } },
+    },
     etc: { systemd: { network: { '10-a.network': '[Network]\nConfigureWithoutCarrier=yes\n' } } },
   });
   const install = (from: string, to: string) => {
@@ -89,6 +93,26 @@ t.test('with the drop-ins of packaging/ both are tame', async (t) => {
   install('NetworkManager.conf.d/faild.conf', 'etc/NetworkManager/conf.d');
   t.same(readManagers(lans, root), {
     networkd: { sparesRoutes: true, sparesRules: true, dropsAddressesOf: [] },
-    networkManager: { manages: [], ignoresCarrier: true },
+    networkManager: { dropsAddressesOf: [] },
   });
+});
+
+t.test('whose carrier NetworkManager ignores', async (t) => {
+  const ignored = (text: string, device = 'eth1') => ignoresCarrier([text], device);
+  const ours = '[device-faild]\nmatch-device=interface-name:eth1,interface-name:eth2\n';
+  t.equal(ignored(`${ours}ignore-carrier=yes\n`), true);
+  t.equal(ignored(`${ours}ignore-carrier=yes\n`, 'ens1f0'), false, 'installed as it comes');
+  t.equal(ignored(`${ours}ignore-carrier=no\n[main]\nignore-carrier=*\n`), false);
+  t.equal(ignored('[main]\nignore-carrier=eth0,eth1\n'), true);
+  t.equal(ignored('[main]\n#ignore-carrier=*\n'), false);
+  t.equal(ignored('[device]\nignore-carrier=1\n'), true);
+  t.equal(ignored('[device]\nignore-carrier=0\n[device-a]\nignore-carrier=1\n'), true);
+  t.equal(ignored('[device-a]\nmatch-device=interface-name:eth*\nignore-carrier=yes\n'), true);
+  t.equal(ignored('[device-a]\nmatch-device=interface-name:=eth*\nignore-carrier=1\n'), false);
+  t.equal(
+    ignored('[device-a]\nmatch-device=*,except:interface-name:eth1\nignore-carrier=1'),
+    false,
+  );
+  t.equal(ignored('[device-a]\nmatch-device=except:interface-name:eth0\nignore-carrier=1'), true);
+  t.equal(ignored('[device-a]\nmatch-device=driver:virtio_net\nignore-carrier=1\n'), false);
 });
