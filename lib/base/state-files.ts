@@ -1,5 +1,6 @@
 // The small files of the state directory: each is there as a whole, as before or as after, whatever
 // happens. Used by identity.ts and drained.ts. Whatever fails names the directory and the remedy.
+// And how directories are made, for the control sockets as well.
 import {
   closeSync,
   fsyncSync,
@@ -7,19 +8,37 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { codeOf, FaildError, messageOf } from './errors.js';
 
-/** With all that lead to it. */
-export function makeDirectory(stateDir: string): void {
+export function makeStateDirectory(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o755 });
+    makeDirectory(stateDir);
   } catch (error) {
     throw stateError(stateDir, error);
   }
+}
+
+/**
+ * With all that lead to it. Not by mkdir's own `recursive`: in Node 20 that never returns where the
+ * kernel says ENOENT although the parent is there, as it does below /proc.
+ */
+export function makeDirectory(path: string): void {
+  if (isDirectory(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (!isDirectory(path)) throw error; // else somebody was quicker
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /**

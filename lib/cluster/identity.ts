@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { wallMs } from '../base/clock.js';
 import { FaildError } from '../base/errors.js';
-import { makeDirectory, readWhole, writeWhole } from '../base/state-files.js';
+import { makeStateDirectory, readWhole, writeWhole } from '../base/state-files.js';
 
 export interface Identity {
   /** 16 hex digits, never all zero. */
@@ -19,7 +19,7 @@ export interface Identity {
  * Reads or makes the identity in `stateDir`. It is on disk before it is used, or not used at all.
  */
 export function takeIdentity(stateDir: string, nowMs: number = wallMs()): Identity {
-  makeDirectory(stateDir);
+  makeStateDirectory(stateDir);
   const hostFile = join(stateDir, 'host-id');
   let host = readHex(hostFile, 'delete it to make this a new host in the eyes of its peers');
   if (host === undefined) {

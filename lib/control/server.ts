@@ -10,10 +10,11 @@
 //
 // The first is also the daemon's lock: while somebody answers on it, no second daemon starts on the
 // same path.
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { dirname } from 'node:path';
 import { codeOf, FaildError, messageOf } from '../base/errors.js';
+import { makeDirectory } from '../base/state-files.js';
 import { adminSocket } from '../config/settings.js';
 import { isAnswered } from './client.js';
 import { type ControlTarget, respond } from './routes.js';
@@ -57,7 +58,7 @@ function closeServer(server: Server): Promise<void> {
 
 function prepareDirectory(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    makeDirectory(dirname(path));
   } catch (error) {
     throw socketError(path, error);
   }

@@ -59,4 +59,9 @@ t.test('a state directory that cannot be used is named', async (t) => {
   });
   mkdirSync(join(dir, 'state', 'host-id'), { recursive: true });
   t.throws(() => takeIdentity(join(dir, 'state'), now), { code: 'EISDIR' });
+  // Where Node's own recursive mkdir would go round for ever.
+  t.throws(() => takeIdentity('/proc/nowhere/state', now), {
+    code: 'ENOENT',
+    message: /^--state-dir: cannot use \/proc\/nowhere\/state: ENOENT/,
+  });
 });
