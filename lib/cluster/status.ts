@@ -35,6 +35,8 @@ export interface Status {
   /** What the engine does on its own at the next failure. */
   plan: StatusPlan;
   transport: 'raw' | 'udp';
+  /** How to get `raw`; null when it is granted, or was not asked for. */
+  transportHint: string | null;
   scheduling: StatusScheduling;
   memory: StatusMemory;
   lans: StatusLan[];
@@ -47,6 +49,8 @@ export interface Status {
   decodeErrors: Record<string, number>;
   /** What the raw transport refused before decoding, by reason. */
   frameErrors: Record<string, number>;
+  /** The last change that the kernel refused since the start, and why in its words; null: none. */
+  lastRefusal: string | null;
 }
 
 export interface StatusHost {
@@ -194,6 +198,7 @@ export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Sta
       drained: plan.drained.map((index) => nameOf(index, names)),
     },
     transport: engine.transport,
+    transportHint: engine.transportHint || null,
     scheduling: {
       mode: engine.realtime ? 'fifo' : 'other',
       hint: engine.realtime ? null : engine.realtimeHint,
@@ -210,6 +215,7 @@ export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Sta
     drops: snapshot.drops,
     decodeErrors: snapshot.decodeErrors,
     frameErrors: snapshot.frameErrors ?? {},
+    lastRefusal: snapshot.lastRefusal || null,
   };
 }
 

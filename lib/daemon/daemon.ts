@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { ConfigFaults, messageOf, showFault } from '../base/errors.js';
 import { showDuration } from '../base/units.js';
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
-import type { EventStream } from '../cluster/event-queue.js';
 import { Faild } from '../cluster/faild.js';
 import { namespaceId } from '../cluster/kernel-routes.js';
 import type { MoveAnswer } from '../cluster/moves.js';
@@ -70,7 +69,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const reload = () => service.reloading(() => reloadAndSay(reloader, log));
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = tellEvents(faild.events(), { log, adviser, metrics, service, history, hooks });
+  const logging = tellEvents(faild, { log, adviser, metrics, service, history, hooks });
   control.attach(controlled(faild, { config, log, metrics, history, reload }));
   sayStarted(faild, log, config);
   service.ready();
@@ -199,16 +198,23 @@ interface Listeners {
   hooks: Hooks;
 }
 
-async function tellEvents(events: EventStream, listeners: Listeners): Promise<void> {
+async function tellEvents(faild: Faild, listeners: Listeners): Promise<void> {
   const { log, adviser, metrics, service, history, hooks } = listeners;
-  for await (const event of events) {
+  for await (const event of faild.events()) {
     log.event(event);
+    if (event.kind === 'route-failed') await sayRefusal(faild, log);
     metrics.note(event);
     history?.note(event);
     hooks.note(event);
     service.changed();
     if (event.kind === 'peer-found') adviser.lookSoon();
   }
+}
+
+/** The event has room for an error's number only. */
+async function sayRefusal(faild: Faild, log: Log): Promise<void> {
+  const { lastRefusal } = await faild.status().catch(() => ({ lastRefusal: null }));
+  if (lastRefusal !== null) log.error(`the kernel says of ${lastRefusal}`);
 }
 
 /** Warns of what is unwise about the configuration in force, once of each matter. */
@@ -288,6 +294,7 @@ function sayStarted({ facts, lans, warnings }: Faild, log: Log, config: DaemonCo
     { version, hostId: identity.host, incarnation: identity.incarnation, lans, ...engine },
   );
   for (const warning of warnings) log.warn(warning);
+  if (engine.transportHint !== '') log.warn(engine.transportHint);
   if (!engine.realtime && config.realtimePriority > 0) log.warn(engine.realtimeHint);
   if (!engine.memoryLocked) log.warn(engine.lockHint);
 }

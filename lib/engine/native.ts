@@ -256,14 +256,15 @@ export interface NativeSnapshot {
   /** What the raw transport refused, by name. */
   frameErrors?: Record<string, number>;
   /**
-   * The last route operation that the kernel refused, in the kernel's words; empty: none, or no
-   * words.
+   * The last operation that the kernel refused, and why in the kernel's words; empty: none.
    */
   lastRefusal?: string;
 }
 
 export interface NativeFacts {
   transport: 'raw' | 'udp';
+  /** How to get raw, where only udp was permitted; else empty. */
+  transportHint: string;
   realtime: boolean;
   realtimeError: number;
   realtimeHint: string;

@@ -131,7 +131,7 @@ function noPeers({ settings }: Status): string {
     : 'no peer heard yet: at least one host must run as requestor (faild -r)';
 }
 
-function notes({ scheduling, memory }: Status): string[] {
-  const hints = [scheduling.hint, memory.hint].filter((hint) => hint !== null);
+function notes({ transportHint, scheduling, memory }: Status): string[] {
+  const hints = [transportHint, scheduling.hint, memory.hint].filter((hint) => hint !== null);
   return hints.length === 0 ? [] : ['', ...hints.map((hint) => `note: ${hint}`)];
 }

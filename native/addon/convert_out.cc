@@ -137,6 +137,7 @@ Napi::Object from_effects(Napi::Env env, const Effects& effects) {
 Napi::Object from_facts(Napi::Env env, const RuntimeFacts& facts) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("transport", facts.transport == Transport::kUdp ? "udp" : "raw");
+  object.Set("transportHint", facts.transport_hint);
   object.Set("realtime", facts.realtime);
   object.Set("realtimeError", facts.realtime_error);
   object.Set("realtimeHint", facts.realtime_hint);

@@ -1,5 +1,7 @@
 // The tables and counters of a snapshot to JavaScript.
 #include <array>
+#include <cstring>
+#include <string>
 
 #include "addon/convert.h"
 
@@ -128,6 +130,20 @@ Napi::Object from_named(Napi::Env env, const std::array<uint64_t, N>& counts) {
   return object;
 }
 
+// `10.1.0.2/32 in table 931101: Invalid prefsrc address`; the kernel has no words for every error.
+std::string describe(const RouteRefusal& refusal) {
+  if (refusal.error == 0) return "";
+  const RouteOp& op = refusal.op;
+  const std::string why = refusal.message.view().empty() ? std::strerror(refusal.error)
+                                                         : std::string(refusal.message.view());
+  if (op.kind == RouteOp::Kind::kNeighbour) {
+    return "neighbour " + std::string(to_text(op.neighbour).view()) + ": " + why;
+  }
+  const bool is_rule = op.key.kind == RouteKey::Kind::kRule;
+  return (is_rule ? "rule to " : "") + std::string(to_text(op.key.destination).view()) +
+         (is_rule ? " lookup " : " in table ") + std::to_string(op.key.table) + ": " + why;
+}
+
 }  // namespace
 
 Napi::Array from_paths(Napi::Env env, const std::vector<PathRow>& paths) {
@@ -144,7 +160,7 @@ Napi::Object from_snapshot(Napi::Env env, const Snapshot& snapshot) {
   object.Set("drops", from_named<Drop>(env, snapshot.counters.drops));
   object.Set("decodeErrors", from_named<DecodeError>(env, snapshot.counters.decode_errors));
   object.Set("frameErrors", from_named<FrameError>(env, snapshot.transport.frame_errors));
-  object.Set("lastRefusal", from_text(env, snapshot.last_refusal.message));
+  object.Set("lastRefusal", describe(snapshot.last_refusal));
   return object;
 }
 

@@ -39,6 +39,9 @@ void RouteWriter::submit(std::span<const RouteOp> ops, std::span<RouteResult> re
   for (size_t at = 0; at < ops.size(); at += kBatch) {
     const size_t count = std::min(kBatch, ops.size() - at);
     submit_batch(ops.subspan(at, count), results.subspan(at, count));
+    for (size_t i = at; i < at + count; i++) {
+      if (results[i].error != 0 && ops[i].id == last_refusal_.id) last_refusal_.op = ops[i];
+    }
   }
 }
 
@@ -70,7 +73,7 @@ void RouteWriter::read_answers(std::span<RouteResult> results) {
       if (i == results.size()) continue;  // an earlier batch's
       results[i].error = notice.error;
       next = i + 1;
-      if (notice.error != 0) last_refusal_ = {notice.sequence, notice.error, notice.message};
+      if (notice.error != 0) last_refusal_ = {notice.sequence, notice.error, notice.message, {}};
     }
   }
 }

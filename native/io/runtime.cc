@@ -15,6 +15,11 @@ namespace faild {
 
 namespace {
 
+constexpr const char* kTransportHint =
+    "without CAP_NET_RAW heartbeats go through the kernel's UDP, which costs more; grant it "
+    "(setcap cap_net_raw+ep on the binary, AmbientCapabilities=CAP_NET_RAW in a systemd unit), or "
+    "say --transport udp";
+
 // With room for all that the engine's thread may find.
 std::unique_ptr<Snapshot> make_snapshot(const EngineConfig& engine,
                                         const std::optional<ProbeQuery>& query) {
@@ -109,6 +114,9 @@ std::optional<RuntimeError> Runtime::Impl::open(LockedMemory* memory, Owned<Reac
   if (auto error = (*reactor)->open(config_)) return error;
   facts_ = RuntimeFacts();
   facts_.transport = (*reactor)->transport();
+  if (config_.transport == Transport::kAutomatic && facts_.transport == Transport::kUdp) {
+    facts_.transport_hint = kTransportHint;
+  }
   note_locking(memory->seal(), &facts_);
   facts_.memory_bytes = memory->used();
   // Written throughout when it was made, so it is in RAM.

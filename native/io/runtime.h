@@ -56,6 +56,7 @@ struct RuntimeError {
 // How the thread turned out, fixed once it runs.
 struct RuntimeFacts {
   Transport transport = Transport::kRaw;  // never automatic
+  std::string transport_hint;             // how to get raw, where only udp was permitted
   bool realtime = false;                  // SCHED_FIFO was granted
   int realtime_error = 0;                 // errno when it was not
   std::string realtime_hint;              // how to grant it
@@ -73,11 +74,12 @@ struct TransportCounters {
   std::array<uint64_t, kFrameErrors> frame_errors{};
   uint64_t own_packets = 0;  // our own broadcasts, looped back by the kernel (udp)
 };
-// The last route operation that the kernel refused, in the kernel's own words (extended ACK).
+// The last operation that the kernel refused, and the kernel's own words for why (extended ACK).
 struct RouteRefusal {
   uint32_t id = 0;
   int32_t error = 0;
   BoundedText<96> message;
+  RouteOp op;
 };
 
 // Which rings of the flight recorder are asked for.

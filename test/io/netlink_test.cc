@@ -54,6 +54,7 @@ TEST_CASE("a batch of 1000 routes with a bad one in the middle: each result is i
       REQUIRE((results[i].error != 0) == (i == 499));
     }
     CHECK(writer->last_refusal().id == 500);
+    CHECK(writer->last_refusal().op.key == ops[499].key);
     CHECK_FALSE(writer->last_refusal().message.view().empty());
 
     // A dump during which we wrote is begun again; the next holds everything.

@@ -172,13 +172,16 @@ TEST_CASE("without a capability: another transport, or an error that says what t
   RuntimeConfig config = lans.config(0, Transport::kAutomatic);
   std::optional<RuntimeError> error;
   std::optional<Transport> transport;
+  std::string hint;
   const auto start_without = [&](int capability) {
     std::thread([&] {  // capabilities belong to a thread, and the engine's inherits them
       drop_capability(capability);
       Runtime runtime(
           config, [](void*) {}, nullptr);
       error = runtime.start();
-      if (!error) transport = runtime.facts().transport;
+      if (error) return;
+      transport = runtime.facts().transport;
+      hint = runtime.facts().transport_hint;
     })
         .join();
   };
@@ -186,6 +189,7 @@ TEST_CASE("without a capability: another transport, or an error that says what t
     start_without(CAP_NET_RAW);
     CHECK_FALSE(error);
     CHECK(transport == Transport::kUdp);
+    CHECK(hint.find("grant it (setcap cap_net_raw") != std::string::npos);
   }
   SUBCASE("raw on demand does not") {
     config.transport = Transport::kRaw;

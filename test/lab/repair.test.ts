@@ -91,6 +91,24 @@ t.test('an exception deleted: put back', async (t) => {
   await lab.stopsClean(t);
 });
 
+t.test('a change that the kernel refuses: told in its words, and tried again', async (t) => {
+  const lab = await Lab.open(t);
+  const host = lab.topology.host(1);
+  const before = tables(await settled(lab, 6)); // 1 peer, 2 LANs, 2 families; 2 rules
+  const local = ['local', '10.1.0.1', 'dev', 'lana', 'table', 'local'];
+  await host.run('ip', 'route', 'delete', ...local);
+  await host.run('ip', 'route', 'flush', 'table', '931101');
+  await lab.daemon(1).saw('route-failed');
+  const words = /^the kernel says of 10\.1\.0\.2\/32 in table 931101: \w/;
+  await lab.daemon(1).log.waitFor(({ msg = '' }) => words.test(msg), "the kernel's words", 5000);
+  await host.run('ip', 'route', 'add', ...local, 'proto', 'kernel', 'scope', 'host');
+  await lab.until('all is as before', async () => {
+    const now = tables(await lab.entries(1));
+    return before.filter((entry) => !now.includes(entry)).map((entry) => `missing ${entry}`);
+  });
+  await lab.stopsClean(t);
+});
+
 t.test('neighbour entries of every possible gateway are kept warm', async (t) => {
   const lab = await Lab.open(t, { hosts: 3 });
   const host = lab.topology.host(1);

@@ -89,7 +89,7 @@ const snapshot: NativeSnapshot = {
   frameErrors: {},
 };
 
-function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = true): Status {
+function build(more: Partial<NativeSnapshot> = {}, granted = true): Status {
   const facts = {
     version: '1.2.3',
     config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
@@ -108,14 +108,15 @@ function build(more: Partial<NativeSnapshot> = {}, realtime = true, locked = tru
       allowed: [],
     },
     engine: {
-      transport: 'raw' as const,
-      realtime,
-      realtimeError: realtime ? 0 : 1,
-      realtimeHint: realtime ? '' : 'grant CAP_SYS_NICE',
+      transport: granted ? ('raw' as const) : ('udp' as const),
+      transportHint: granted ? '' : 'grant CAP_NET_RAW',
+      realtime: granted,
+      realtimeError: granted ? 0 : 1,
+      realtimeHint: granted ? '' : 'grant CAP_SYS_NICE',
       memoryBytes: 17_000_000,
-      memoryLocked: locked,
-      lockError: locked ? 0 : 12,
-      lockHint: locked ? '' : 'grant CAP_IPC_LOCK',
+      memoryLocked: granted,
+      lockError: granted ? 0 : 12,
+      lockHint: granted ? '' : 'grant CAP_IPC_LOCK',
     },
   };
   const now = { wallMs: Date.UTC(2026, 0, 1), monotonicUs: 20_000_500 };
@@ -132,11 +133,14 @@ t.test('the document', async (t) => {
     ageUs: 500,
     engine: { alive: true, heartbeats: 7 },
     host: { id: web1, name: 'web1', incarnation: '0000000000000007' },
+    transport: 'raw',
+    transportHint: null,
     scheduling: { mode: 'fifo', hint: null },
     memory: { bytes: 17_000_000, locked: true, hint: null },
     settings: { requestor: true, intervalUs: 1000, failAfter: 3, restoreAfter: 10, port: 9311 },
     plan: { preference: ['B', 'A'], drained: ['A'], switchback: 'auto', holdUs: 30e6 },
     counters: { failovers: 1 },
+    lastRefusal: null,
   });
   t.same(
     status.peers.map((peer) => [peer.name, ...peer.paths.map((row) => row.lan)]),
@@ -190,9 +194,12 @@ t.test('a whole LAN moved, no peers yet, and what was not granted', async (t) =>
     renderStatus(moved),
     /^LAN A {2}eth0 .* down .* no carrier, all traffic moved, drained$/m,
   );
-  const alone = build({ peers: [], paths: [] }, false, false);
+  const alone = build({ peers: [], paths: [] }, false);
   t.match(renderStatus(alone), /^no peer heard yet: is faild running on the other hosts/m);
-  t.match(renderStatus(alone), /^note: grant CAP_SYS_NICE\nnote: grant CAP_IPC_LOCK$/m);
+  t.match(
+    renderStatus(alone),
+    /^note: grant CAP_NET_RAW\nnote: grant CAP_SYS_NICE\nnote: grant CAP_IPC_LOCK$/m,
+  );
 });
 
 t.test('durations', async (t) => {

@@ -113,6 +113,7 @@ const plain: Status = {
     allowed: [],
   },
   transport: 'raw',
+  transportHint: null,
   scheduling: { mode: 'fifo', hint: null },
   memory: { bytes: 1, locked: true, hint: null },
   lans: [],
@@ -122,4 +123,5 @@ const plain: Status = {
   drops: { 'other-cluster': 3, malformed: 0 },
   decodeErrors: { 'bad-magic': 1 },
   frameErrors: { 'too-short': 0 },
+  lastRefusal: null,
 };
