@@ -4,10 +4,12 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <net/if.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <sstream>
@@ -122,6 +124,34 @@ Duration cpu_time() {
 }
 
 }  // namespace
+
+TEST_CASE("the engine's thread: its name, no signals, timers that wait for nobody") {
+  struct Seen {
+    char name[16] = {};
+    sigset_t blocked{};
+    int slack_ns = -1;
+    std::atomic<bool> done{false};
+  } seen;
+  const auto look = [](void* argument) {  // on that thread
+    auto* out = static_cast<Seen*>(argument);
+    prctl(PR_GET_NAME, out->name);
+    pthread_sigmask(SIG_SETMASK, nullptr, &out->blocked);
+    out->slack_ns = prctl(PR_GET_TIMERSLACK);
+    out->done.store(true, std::memory_order_release);
+  };
+  Lans lans;
+  RuntimeConfig config = lans.config(0, Transport::kRaw);
+  config.realtime_priority = 0;  // a real-time thread's timers have no slack anyway
+  Runtime runtime(config, look, &seen);
+  REQUIRE_FALSE(runtime.start());
+  REQUIRE(runtime.submit(new_plan(config, 1)));  // its answer rings
+  REQUIRE(Host::eventually([&] { return seen.done.load(std::memory_order_acquire); }));
+  CHECK(std::string(seen.name) == "faild-engine");
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGPROF}) {
+    CHECK(sigismember(&seen.blocked, signal) == 1);
+  }
+  CHECK(seen.slack_ns == 1);
+}
 
 TEST_CASE("an engine at work allocates nothing") {
   Lans lans;
