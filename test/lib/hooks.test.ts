@@ -56,19 +56,21 @@ t.test('it gets its events as JSON, in order, and nothing else of ours', async (
   const { hooks, said } = open(t);
   process.env.FAILD_SECRET = 'not for hooks';
   t.teardown(() => delete process.env.FAILD_SECRET);
-  const { hook, dir } = script(t, 'cat >> "$1/events"; env -0 > "$1/env"; pwd > "$1/cwd"');
+  const { hook, dir } = script(
+    t,
+    'cat >> "$1/events"; env -0 > "$1/env"; pwd > "$1/cwd"; echo >> "$1/ended"',
+  );
   hooks.use([hook]);
   for (let count = 0; count < 20; count++) {
     hooks.note(event(count));
     hooks.note(event(count, 'isolated'));
   }
-  await until(() => linesOf(`${dir}/events`).length === 20, 'all events have come');
+  await until(() => linesOf(`${dir}/ended`).length === 20, 'all events have come');
   const seen = linesOf(`${dir}/events`).map((line) => JSON.parse(line) as { count: number });
   t.same(
     seen,
     Array.from({ length: 20 }, (_, count) => event(count)),
   );
-  await until(() => textOf(`${dir}/cwd`) !== '', 'it has ended');
   const set = textOf(`${dir}/env`).split('\0').slice(0, -1);
   const names = set.map((each) => each.split('=', 1)[0]);
   // The shell's, and what the test's own runner gives to every process.
