@@ -8,9 +8,10 @@ import { Lab, onlyOf } from './lab.js';
 for (const direction of ['outgoing', 'incoming'] as const) {
   t.test(`one direction, ${direction}, of a pair: both ends move`, async (t) => {
     const lab = await Lab.open(t);
-    await lab.cuts.cut({ lan: 'a', host: 1, direction });
+    const sinceUs = await lab.cuts.cut({ lan: 'a', host: 1, direction });
     await lab.goes('a', 'b');
-    const reasons = [1, 2].map((host) => lab.said(['path-down', 'lan-down'], { host })[0]?.reason);
+    const downs = (host: number) => lab.said(['path-down', 'lan-down'], { sinceUs, host });
+    const reasons = [1, 2].map((host) => downs(host)[0]?.reason);
     const expected = direction === 'outgoing' ? ['not-heard', 'silent'] : ['silent', 'not-heard'];
     t.same(reasons, expected, 'each end says why');
     await lab.cuts.heal({ lan: 'a', host: 1, direction });
