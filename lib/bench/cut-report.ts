@@ -14,8 +14,8 @@ export interface CutSample {
   direction: 'in' | 'out';
   /** Cut -> our own verdict, a path or the whole LAN each. */
   hereUs: number[];
-  /** Cut -> a peer's verdict, as it told us. */
-  thereUs: number[];
+  /** Cut -> each peer's verdict, as it told us. */
+  there: { peer: string; verdictUs: number }[];
   /** Cut -> the kernel here has moved the last of the traffic; null: it did not. */
   movedUs: number | null;
   /** Heal -> the kernel here has the last of it back. */
@@ -35,7 +35,8 @@ export interface CutReport {
   count: number;
   /** Null: not seen once. */
   here: { verdictUs: Summary | null; movedUs: Summary | null };
-  there: { verdictUs: Summary | null };
+  /** All peers together, then one by one. */
+  there: { verdictUs: Summary | null; peers: { peer: string; verdictUs: Summary | null }[] };
   returnedUs: Summary | null;
   /** By this host's interval and count, whatever the moment of the cut. */
   expectedUs: { min: number; max: number };
@@ -99,12 +100,16 @@ export function readCut(
   const verdicts = verdictsOf(during, scene);
   const since = (list: readonly FaildEvent[]) => list.map((event) => event.monotonicUs - cutUs);
   // The LAN's own verdict from listings is but the sum of theirs.
-  const told = verdicts.filter((e) => e.kind === 'path-down' && e.reason === 'not-heard');
+  const there = verdicts.flatMap((e) =>
+    e.kind === 'path-down' && e.reason === 'not-heard'
+      ? { peer: e.path.peer.name, verdictUs: e.monotonicUs - cutUs }
+      : [],
+  );
   const noticed = verdicts.filter(({ reason }) => reason !== 'not-heard');
   return {
     direction,
     hereUs: since(noticed),
-    thereUs: since(told),
+    there,
     movedUs: last(since(movesOf(during, scene))),
     returnedUs: last(returnsOf(after, scene).map((event) => event.monotonicUs - healedUs)),
   };
@@ -126,6 +131,8 @@ export function buildCutReport(
   { version, takenAt, host }: Status,
 ): CutReport {
   const pick = (values: (number | null)[]) => summarize(values.filter((value) => value !== null));
+  const told = samples.flatMap(({ there }) => there);
+  const toldBy = (name: string) => told.filter(({ peer }) => peer === name);
   return {
     schema: 'faild.bench-cut/1',
     version,
@@ -138,7 +145,13 @@ export function buildCutReport(
       verdictUs: pick(samples.flatMap(({ hereUs }) => hereUs)),
       movedUs: pick(samples.map(({ movedUs }) => movedUs)),
     },
-    there: { verdictUs: pick(samples.flatMap(({ thereUs }) => thereUs)) },
+    there: {
+      verdictUs: pick(told.map(({ verdictUs }) => verdictUs)),
+      peers: peers.map((peer) => ({
+        peer,
+        verdictUs: pick(toldBy(peer).map(({ verdictUs }) => verdictUs)),
+      })),
+    },
     returnedUs: pick(samples.map(({ returnedUs }) => returnedUs)),
     expectedUs,
     notes: notesOf(samples),
@@ -149,7 +162,7 @@ export function buildCutReport(
 function notesOf(samples: readonly CutSample[]): string[] {
   const early = samples.filter(({ endedEarly }) => endedEarly).length;
   const stayed = samples.filter(({ movedUs }) => movedUs === null).length;
-  const untold = samples.filter(({ direction, thereUs }) => direction === 'out' && !thereUs.length);
+  const untold = samples.filter(({ direction, there }) => direction === 'out' && !there.length);
   return [
     ...(early > 0 ? [`${early} cuts ended by themselves before they were seen out`] : []),
     ...(stayed > 0 ? [`in ${stayed} cuts no traffic moved here`] : []),

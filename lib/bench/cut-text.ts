@@ -29,13 +29,18 @@ export function nameAll(peers: readonly string[]): string {
   return peers.length > mostNamed ? `${peers.length} peers` : peers.join(', ');
 }
 
+/** More would push the rest of the table off the screen; the JSON document has them all. */
+const mostRows = 16;
+
 export function cutRows({ peers, here, there, returnedUs }: CutReport): Row[] {
   const row = (name: string, summary: Summary | null): Row =>
     summary === null ? [name, '0'] : summaryRow(name, summary);
   return [
     row('cut -> verdict here', here.verdictUs),
     row('cut -> traffic moved here', here.movedUs),
-    row(`cut -> verdict at ${nameAll(peers)}`, there.verdictUs),
+    ...(peers.length > mostRows ? [{ peer: nameAll(peers), ...there }] : there.peers).map(
+      ({ peer, verdictUs }) => row(`cut -> verdict at ${peer}`, verdictUs),
+    ),
     row('heal -> traffic back here', returnedUs),
   ];
 }

@@ -24,6 +24,7 @@ import {
   readCut,
   verdictsOf,
 } from './cut-report.js';
+import { type LanTiming, timingOf } from './report.js';
 
 export interface CutBenchOrder {
   lan: string;
@@ -37,6 +38,8 @@ export interface CutBenchOrder {
 export interface CutPlan {
   status: Status;
   peers: StatusPeer[];
+  /** This host's, on that LAN. */
+  timing: LanTiming;
   expectedUs: { min: number; max: number };
   /** A cut that nobody has noticed by then is given up. */
   longestUs: number;
@@ -57,7 +60,8 @@ const lookBack = '10s';
 
 export function planCut(status: Status, { lan, peer }: CutBenchOrder): CutPlan {
   const peers = checkCut(status, lan, peer);
-  const { intervalUs, failAfter } = status.settings;
+  const timing = timingOf(status, lan);
+  const { intervalUs, failAfter } = timing;
   const paths = peers.flatMap(({ paths }) => paths.filter((path) => path.lan === lan));
   const slowestUs = Math.max(intervalUs, ...paths.map((path) => path.intervalUs));
   const detectUs = native.detectionTimeUs(slowestUs, failAfter);
@@ -67,7 +71,7 @@ export function planCut(status: Status, { lan, peer }: CutBenchOrder): CutPlan {
     throw new FaildError('EINVAL', line, { exitStatus: 2 });
   }
   const max = native.detectionTimeUs(intervalUs, failAfter);
-  return { status, peers, expectedUs: { min: max - intervalUs, max }, longestUs };
+  return { status, peers, timing, expectedUs: { min: max - intervalUs, max }, longestUs };
 }
 
 /** Rejects with EINTR when the signal comes; a cut in force is healed then. */
@@ -114,7 +118,7 @@ class CutBench {
   async cutOnce(direction: 'in' | 'out'): Promise<CutSample> {
     await this.#calm();
     this.#events = [];
-    await this.#pause(Math.random() * this.plan.status.settings.intervalUs);
+    await this.#pause(Math.random() * this.plan.timing.intervalUs);
     const cutUs = await this.#begin(direction);
     const scene = { lan: this.order.lan, peers: this.#peers, direction, cutUs };
     const open: CutScene = { ...scene, healedUs: Number.POSITIVE_INFINITY };
@@ -179,10 +183,11 @@ class CutBench {
   /** All is as it was before the first cut. */
   async #calm(): Promise<void> {
     const { lan, peer } = this.order;
-    const { plan, settings } = this.plan.status;
+    const { status, timing, expectedUs } = this.plan;
+    const { plan } = status;
     // A flap penalty asks for at most 64 times as many good packets.
     const flaps = plan.flapWindowUs > 0 ? 64 : 1;
-    const proofUs = settings.restoreAfter * flaps * this.plan.expectedUs.max;
+    const proofUs = timing.restoreAfter * flaps * expectedUs.max;
     const giveUpUs = native.monotonicUs() + plan.holdUs + proofUs + calmSlackUs;
     for (;;) {
       try {

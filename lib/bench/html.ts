@@ -93,11 +93,12 @@ function plots({ samples }: BenchReport): string[] {
 }
 
 function cutPlots({ samples }: CutReport, peers: string): string[] {
+  const told = samples.flatMap(({ there }) => there);
   const some = (values: (number | null)[]) => values.filter((value) => value !== null);
   const series = [
     { name: 'cut → verdict here', values: samples.flatMap(({ hereUs }) => hereUs) },
     { name: 'cut → traffic moved here', values: some(samples.map(({ movedUs }) => movedUs)) },
-    { name: `cut → verdict at ${peers}`, values: samples.flatMap(({ thereUs }) => thereUs) },
+    { name: `cut → verdict at ${peers}`, values: told.map(({ verdictUs }) => verdictUs) },
     { name: 'heal → traffic back', values: some(samples.map(({ returnedUs }) => returnedUs)) },
   ];
   return [plot('What a cut costs', series)];

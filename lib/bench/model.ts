@@ -83,7 +83,8 @@ export function expect(setting: Setting, conditions: Conditions): Expectation {
   const max = detectionTimeUs(intervalUs, failAfter);
   const each = networks.map((network) => falseShare(setting, max, timers, network));
   return {
-    ...setting,
+    intervalUs,
+    failAfter,
     // The last packet came up to an interval before the death.
     detectUs: { mean: max - intervalUs / 2, max },
     falsePerDay: (Math.max(0, ...each) * kEnds * kDayUs) / intervalUs,

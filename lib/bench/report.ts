@@ -4,7 +4,7 @@
 // `schema` changes its number only when a field goes or changes its meaning.
 
 import { type Summary, summarize } from '../base/summary.js';
-import type { Status, StatusPath } from '../cluster/status.js';
+import type { Status, StatusLan, StatusPath } from '../cluster/status.js';
 import type { NativeRouteTimes } from '../engine/native.js';
 import { type Expectation, expect, fitTail, recommend } from './model.js';
 
@@ -47,8 +47,6 @@ export interface BenchReport {
   recommended: Expectation | null;
   /** For each count, the shortest interval that keeps the promise. */
   choices: Expectation[];
-  /** With the settings of the daemon here. */
-  inForce: Expectation;
   notes: string[];
   /** Every single measurement, in us. */
   samples: { lans: LanSamples[]; lateUs: number[]; routes: NativeRouteTimes | null };
@@ -63,6 +61,8 @@ export interface BenchLan {
   lost: number;
   /** Share of all packets, 0 .. 1. */
   loss: number;
+  /** With the timing that the daemon here has on this LAN. */
+  inForce: Expectation;
 }
 
 type DetectionTime = (intervalUs: number, failAfter: number) => number;
@@ -74,12 +74,8 @@ export function buildReport(
   detectionTimeUs: DetectionTime,
 ): BenchReport {
   const { seconds, lans, timers, routes, notes } = samples;
-  const { intervalUs, failAfter } = status.settings;
-  const conditions = {
-    timers: fitTail(timers.lateUs),
-    networks: lans.map((lan) => ({ delay: fitTail(delays(lan)), loss: lossOf(lan) })),
-    detectionTimeUs,
-  };
+  const networks = lans.map((lan) => ({ delay: fitTail(delays(lan)), loss: lossOf(lan) }));
+  const conditions = { timers: fitTail(timers.lateUs), networks, detectionTimeUs };
   const { best, choices } = recommend(conditions, acceptedFalsePerDay);
   return {
     schema: 'faild.bench/1',
@@ -88,13 +84,17 @@ export function buildReport(
     host: status.host.name,
     peer,
     seconds,
-    lans: lans.map((lan) => ({
+    lans: lans.map((lan, at) => ({
       lan: lan.lan,
       roundTripUs: summarize(lan.roundTripsUs),
       unanswered: lan.unanswered,
       received: lan.received,
       lost: lan.lost,
       loss: lossOf(lan),
+      inForce: expect(timingOf(status, lan.lan), {
+        ...conditions,
+        networks: networks.slice(at, at + 1),
+      }),
     })),
     timers: { realtime: timers.realtime, lateUs: summaryOf(timers.lateUs) },
     routes: routes && {
@@ -105,10 +105,16 @@ export function buildReport(
     acceptedFalsePerDay,
     recommended: best,
     choices,
-    inForce: expect({ intervalUs, failAfter }, conditions),
     notes,
     samples: { lans, lateUs: timers.lateUs, routes },
   };
+}
+
+export type LanTiming = Pick<StatusLan, 'intervalUs' | 'failAfter' | 'restoreAfter'>;
+
+/** What the daemon here has in force on a LAN, which may have a timing of its own. */
+export function timingOf({ lans, settings }: Status, lan: string): LanTiming {
+  return lans.find(({ name }) => name === lan) ?? settings;
 }
 
 /** The packets of the peer that a look at the status before and one after tell of. */

@@ -64,15 +64,26 @@ async function cutLan(
   return isComplete(report) ? 0 : 1;
 }
 
-/** Asked on standard error: the report may go to a file. */
+/** Asked on standard error: the report may go to a file. Only a yes is one. */
 async function isWanted(question: CutQuestion, signal: AbortSignal): Promise<boolean> {
+  const answer = await ask(askText(question), signal);
+  if (/^y(es)?$/i.test(answer.trim())) return true;
+  process.stderr.write('nothing was done\n');
+  return false;
+}
+
+/** '' at the end of the input. The terminal is in raw mode: it reads Ctrl-C as a key. */
+async function ask(text: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(askText(question), { signal });
-    if (/^y(es)?$/i.test(answer.trim())) return true;
-    process.stderr.write('nothing was done\n');
-    return false;
+    return await new Promise<string>((resolve, reject) => {
+      // Closed without an answer, as by Ctrl-D: no yes.
+      terminal.once('close', () => resolve(''));
+      terminal.once('SIGINT', () => reject(new Error('Ctrl-C')));
+      terminal.question(text, { signal }).then(resolve, reject);
+    });
   } catch (cause) {
+    process.stderr.write('\n');
     throw new FaildError('EINTR', 'interrupted', { exitStatus: 130, cause });
   } finally {
     terminal.close();

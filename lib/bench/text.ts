@@ -37,14 +37,14 @@ export function measuredRows({ lans, timers, routes }: BenchReport): Row[] {
 
 export const expectedHead: Row = ['', 'setting', 'detects in', 'at most', 'false verdicts'];
 
-export function expectedRows({ recommended, choices, inForce }: BenchReport): Row[] {
+export function expectedRows({ recommended, choices, lans }: BenchReport): Row[] {
   const others = choices.filter((choice) => choice !== recommended);
   return [
     recommended === null
       ? ['recommended', 'none: too unsteady']
       : rowOf('recommended', recommended),
     ...others.map((choice) => rowOf('or', choice)),
-    rowOf('in force here', inForce),
+    ...lans.map(({ lan, inForce }) => rowOf(`in force here, LAN ${lan}`, inForce)),
   ];
 }
 

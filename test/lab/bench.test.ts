@@ -38,17 +38,17 @@ t.test('two hosts measure each other', async (t) => {
     report.lans.map(({ lan }) => lan),
     ['A', 'B'],
   );
-  for (const { lan, roundTripUs, received } of report.lans) {
+  for (const { lan, roundTripUs, received, inForce } of report.lans) {
     const { count = 0, min = 0 } = roundTripUs ?? {};
     t.ok(count >= 5, `${count} round trips on LAN ${lan}`);
     t.ok(count <= most, `and no flood, which were more than ${most.toFixed(0)}`);
     t.ok(min > 1, `the quickest took ${min} us`);
     t.ok(received >= 10, `${received} packets of the peer`);
+    t.match(inForce, { intervalUs: 10_000, failAfter: 100 });
   }
   t.ok(report.timers.lateUs.count >= 200, `${report.timers.lateUs.count} wake-ups`);
   t.equal(report.routes?.addUs.count, 500);
   t.ok((report.routes?.removeUs.min ?? 0) > 1);
-  t.match(report.inForce, { intervalUs: 10_000, failAfter: 100 });
   t.match(readFileSync(html, 'utf8'), /<svg[\s\S]*LAN B[\s\S]*<\/svg>/);
 
   t.notMatch(await ours(here), String(kScratchTable), 'nothing is left in the kernel');
@@ -146,4 +146,64 @@ t.test('a bench that ends in the middle of a cut leaves nothing cut', async (t) 
   const interrupted = await endBy('SIGINT');
   t.equal(interrupted.how, 130);
   t.ok(interrupted.forUs < interrupted.atMostUs, 'interrupted, it healed at once');
+});
+
+/** Types `keys` at the question, on a terminal of its own; the exit status, and what was shown. */
+async function atTerminal(
+  host: Host,
+  keys: string,
+  onYes?: (type: (keys: string) => void) => void,
+) {
+  const command = [process.execPath, kCli, 'bench', '--cut', 'A', '--count', '1', ...place(host)];
+  const child = host.launch(['script', '-qec', command.join(' '), '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const type = (text: string) => child.stdin?.write(text);
+  let shown = '';
+  child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
+    const asked = shown.includes('[y/N] ');
+    shown += piece;
+    if (asked || !shown.includes('[y/N] ')) return;
+    type(keys);
+    onYes?.(type);
+  });
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  return { status, shown: shown.replaceAll('\r', '') };
+}
+
+t.test('on a terminal it asks, and only a yes cuts; each of two peers tells', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3, daemon: kTenMisses });
+  const here = lab.topology.host(1);
+  const noes: [name: string, keys: string, status: number, last: RegExp][] = [
+    ['n', 'n\r', 1, /\nnothing was done\n$/],
+    ['Enter', '\r', 1, /\nnothing was done\n$/],
+    ['no yes', 'yesterday\r', 1, /\nnothing was done\n$/],
+    ['Ctrl-D', '\x04', 1, /nothing was done\n$/],
+    ['Ctrl-C', '\x03', 130, /\nfaild: interrupted\n$/],
+  ];
+  for (const [name, keys, status, last] of noes) {
+    const seen = await atTerminal(here, keys);
+    t.equal(seen.status, status, name);
+    t.match(seen.shown, last, name);
+  }
+  t.same(lab.said(['lan-muted', 'path-down', 'failover', 'lan-failover']), [], 'nothing was cut');
+
+  const sinceUs = nowUs();
+  const yes = await atTerminal(here, 'y\r');
+  t.equal(yes.status, 0, yes.shown);
+  t.match(
+    yes.shown,
+    /will be cut 2 times, for at most [\s\S]*host1 and host2, host3 take LAN A for/,
+  );
+  t.match(yes.shown, /\ncut -> verdict at host2 +1 [\s\S]*\ncut -> verdict at host3 +1 /);
+  t.equal(lab.said(['lan-muted'], { sinceUs, host: 1 }).length, 2);
+
+  const againUs = nowUs();
+  const broken = await atTerminal(here, 'y\r', async (type) => {
+    await lab.daemon(1).saw('lan-muted', undefined, { sinceUs: againUs });
+    type('\x03');
+  });
+  t.equal(broken.status, 130);
+  await lab.daemon(1).saw('lan-unmuted', undefined, { sinceUs: againUs });
+  await lab.allUp();
 });

@@ -84,7 +84,10 @@ t.test('what the events of a cut say', async (t) => {
   t.same(out, {
     direction: 'out',
     hereUs: [],
-    thereUs: [20_000, 23_000],
+    there: [
+      { peer: 'web1', verdictUs: 20_000 },
+      { peer: 'web2', verdictUs: 23_000 },
+    ],
     movedUs: 23_100,
     returnedUs: 101_000,
   });
@@ -93,17 +96,17 @@ t.test('what the events of a cut say', async (t) => {
     direction: 'in',
   });
   t.same(inwards.hereUs, [25_000]);
-  t.same([inwards.thereUs, inwards.movedUs, inwards.returnedUs], [[], null, null]);
+  t.same([inwards.there, inwards.movedUs, inwards.returnedUs], [[], null, null]);
 });
 
 const sample = {
   direction: 'out' as const,
   hereUs: [] as number[],
-  thereUs: [21_000],
+  there: [{ peer: 'a<b', verdictUs: 21_000 }],
   endedEarly: false,
 };
 const seen = { ...sample, movedUs: 22_000, returnedUs: 120_000 };
-const judged = { ...seen, direction: 'in' as const, hereUs: [25_000, 27_000], thereUs: [] };
+const judged = { ...seen, direction: 'in' as const, hereUs: [25_000, 27_000], there: [] };
 const facts = {
   lan: 'A',
   peers: ['web1', 'a<b'],
@@ -117,7 +120,13 @@ t.test('the report, as document, table and page', async (t) => {
   t.match(report, {
     schema: 'faild.bench-cut/1',
     here: { verdictUs: { count: 2, max: 27_000 }, movedUs: { count: 2 } },
-    there: { verdictUs: { count: 1, p50: 21_000 } },
+    there: {
+      verdictUs: { count: 1, p50: 21_000 },
+      peers: [
+        { peer: 'web1', verdictUs: null },
+        { peer: 'a<b', verdictUs: { count: 1, max: 21_000 } },
+      ],
+    },
     returnedUs: { count: 2, max: 120_000 },
     notes: [],
   });
@@ -125,7 +134,7 @@ t.test('the report, as document, table and page', async (t) => {
   const text = renderCut(report);
   t.match(text, /^we and web1, a<b, LAN A: 1 cuts each way/);
   t.match(text, /^cut -> verdict here +2 +25 ms +25 ms +27 ms +27 ms +27 ms$/m);
-  t.match(text, /^cut -> verdict at web1, a<b +1 +21 ms/m);
+  t.match(text, /^cut -> verdict at web1 +0\ncut -> verdict at a<b +1 +21 ms/m);
   t.match(
     text,
     /- by the interval and count of this host, a cut is noticed after 20 ms to 30\.6 ms$/m,
@@ -137,15 +146,25 @@ t.test('the report, as document, table and page', async (t) => {
 });
 
 t.test('what was not seen is said', async (t) => {
-  const mute = { ...sample, thereUs: [], movedUs: null, returnedUs: null, endedEarly: true };
+  const mute = { ...sample, there: [], movedUs: null, returnedUs: null, endedEarly: true };
   const report = buildCutReport([mute, judged], facts, sketch(well));
   t.notOk(isComplete(report));
-  t.match(renderCut(report), /^cut -> verdict at web1, a<b +0$/m);
+  t.match(renderCut(report), /^cut -> verdict at a<b +0$/m);
   t.same(report.notes, [
     '1 cuts ended by themselves before they were seen out',
     'in 1 cuts no traffic moved here',
     'in 1 cuts no peer told its verdict: one that only answers cannot',
   ]);
+});
+
+t.test('of many peers the table has one row, the document one each', async (t) => {
+  const peers = Array.from({ length: 17 }, (_, at) => `web${at}`);
+  const report = buildCutReport([seen], { ...facts, peers }, sketch(well));
+  t.equal(report.there.peers.length, 17);
+  t.match(
+    renderCut(report),
+    /^cut -> verdict here +0\n.*\ncut -> verdict at 17 peers +1 .*\nheal/m,
+  );
 });
 
 t.test('the question says what will happen', async (t) => {

@@ -12,6 +12,10 @@ const status = {
   takenAt: '2026-01-01T00:00:00.000Z',
   host: { name: 'host1' },
   settings: { intervalUs: 100_000, failAfter: 3 },
+  lans: [
+    { name: 'A', intervalUs: 100_000, failAfter: 3 },
+    { name: 'B', intervalUs: 10_000, failAfter: 5 },
+  ],
 } as Status;
 const samples = (more: Partial<Samples> = {}): Samples => ({
   seconds: 2,
@@ -34,12 +38,16 @@ t.test('the document', async (t) => {
     host: 'host1',
     peer: 'host2',
     lans: [
-      { lan: 'A', roundTripUs: { count: 3, min: 30, p50: 31, max: 35 }, loss: 0.05 },
-      { lan: 'B', roundTripUs: null, unanswered: 9 },
+      {
+        lan: 'A',
+        roundTripUs: { count: 3, min: 30, p50: 31, p99: 35, p999: 35, max: 35 },
+        loss: 0.05,
+        inForce: { intervalUs: 100_000, failAfter: 3, detectUs: { mean: 250_500, max: 300_500 } },
+      },
+      { lan: 'B', roundTripUs: null, unanswered: 9, inForce: { intervalUs: 10_000, failAfter: 5 } },
     ],
     timers: { realtime: true, lateUs: { count: 4, max: 900 } },
     routes: { addUs: { max: 8 }, replaceUs: { max: 9 }, removeUs: { max: 10 } },
-    inForce: { intervalUs: 100_000, failAfter: 3, detectUs: { mean: 250_500, max: 300_500 } },
   });
   t.same(JSON.parse(JSON.stringify(report)), report, 'is JSON without loss');
 });
@@ -50,8 +58,20 @@ t.test('the table', async (t) => {
   t.match(text, /round trip, LAN A +3 +30 us +31 us +35 us +35 us +35 us\n/);
   t.match(text, /round trip, LAN B +0\n/);
   t.match(text, /route removed +1 +10 us/);
-  t.match(text, /in force here +interval 100ms, fail-after 3 +251 ms +301 ms/);
+  t.match(text, /in force here, LAN A +interval 100ms, fail-after 3 +251 ms +301 ms/);
+  t.match(text, /in force here, LAN B +interval 10ms, fail-after 5 +45\.5 ms +50\.5 ms/);
   t.match(text, /LAN A: 4 of 99 packets of the peer lost, 1 questions not answered/);
+});
+
+t.test('a LAN that loses packets does not make another one look bad', async (t) => {
+  const lossy = { lan: 'A', roundTripsUs: [30, 31], unanswered: 50, received: 50, lost: 0 };
+  const clean = { ...lossy, unanswered: 0 };
+  const rate = (lan: string, lans: Samples['lans']) =>
+    buildReport(samples({ lans }), status, 'host2', detect).lans.find((row) => row.lan === lan)
+      ?.inForce.falsePerDay;
+  const alone = rate('A', [clean]);
+  t.equal(rate('A', [clean, { ...lossy, lan: 'B' }]), alone);
+  t.ok((rate('A', [lossy]) ?? 0) > (alone ?? Infinity), 'and its own loss counts');
 });
 
 t.test('without routes and real time, it says so', async (t) => {
