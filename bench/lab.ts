@@ -20,8 +20,6 @@ export const kStreamPeriodUs = 100;
 /** Three times finer than the stalls that are looked for. */
 export const kStallPeriodUs = 150;
 
-const kPrefix = 'bench';
-const kSwitches = `${kPrefix}-switches`;
 const kStreamPort = 5001;
 const kDialoguePort = 5002;
 const kBulkPort = 5003;
@@ -65,19 +63,22 @@ export class BenchLab {
 
   private constructor(
     readonly topology: Topology,
+    private readonly switches: string,
     readonly agent: Agent,
     readonly cutter: CutterKind,
   ) {}
 
-  static async create(hosts = 2): Promise<BenchLab> {
-    const topology = await Topology.create({ hosts, lans: 2 }, kPrefix);
+  /** `prefix`: of its namespaces' names, where there are several labs. */
+  static async create(hosts = 2, prefix = 'bench'): Promise<BenchLab> {
+    const topology = await Topology.create({ hosts, lans: 2 }, prefix);
+    const switches = `${prefix}-switches`;
     let agent: Agent | undefined;
     try {
-      await script(kSwitches, kPlainSwitch);
+      await script(switches, kPlainSwitch);
       agent = await Agent.start();
-      const cutter = await chooseCutter(topology, agent);
-      if (cutter === 'bpf') await script(kSwitches, kNoRules);
-      return new BenchLab(topology, agent, cutter);
+      const cutter = await chooseCutter(topology, switches, agent);
+      if (cutter === 'bpf') await script(switches, kNoRules);
+      return new BenchLab(topology, switches, agent, cutter);
     } catch (error) {
       await agent?.stop();
       await topology.destroy();
@@ -118,7 +119,7 @@ export class BenchLab {
   /** Every frame of hosts 1 and 2 from now on; the answer names the ports by their numbers. */
   async sniff(): Promise<{ lan: LanLetter; host: number }[]> {
     const ports = this.topology.lans.flatMap((lan) => [1, 2].map((host) => ({ lan, host })));
-    for (const { lan, host } of ports) await this.agent.sniff(kSwitches, portOf(lan, host));
+    for (const { lan, host } of ports) await this.agent.sniff(this.switches, portOf(lan, host));
     return ports;
   }
 
@@ -130,7 +131,7 @@ export class BenchLab {
     const carrier =
       target.carrier && host !== undefined ? { carrierOf: portOf(lan, host) } : undefined;
     return this.agent.trial({
-      netns: kSwitches,
+      netns: this.switches,
       cell,
       drop: kDrop[direction],
       ...times,
@@ -174,11 +175,15 @@ export class BenchLab {
 }
 
 /** The agent's cutter where the kernel lets it load its program, else the test lab's own. */
-async function chooseCutter(topology: Topology, agent: Agent): Promise<CutterKind> {
+async function chooseCutter(
+  topology: Topology,
+  switches: string,
+  agent: Agent,
+): Promise<CutterKind> {
   for (const [number, lan] of topology.lans.entries()) {
     for (const host of topology.hosts) {
       try {
-        await agent.addPort(kSwitches, portOf(lan, host.number), number);
+        await agent.addPort(switches, portOf(lan, host.number), number);
       } catch (error) {
         if (/cannot load the cutter/.test(String(error))) return 'nftables';
         throw error;

@@ -18,9 +18,9 @@ export type Outcome = (ScenarioResult | Failed) & { quick: boolean; machine: Mac
 const kColumns = ['count', 'min', 'p50', 'p99', 'p999', 'max'] as const;
 const kHeadings = ['', 'count', 'min', 'p50', 'p99', 'p99.9', 'max', 'bar'];
 
-/** Three significant digits, never more than three decimals; what was counted is whole. */
+/** Three significant digits, never more than three decimals; what was counted is mostly whole. */
 function shown(value: number, unit: Figure['unit']): string {
-  if (unit === 'count') return String(value);
+  if (unit === 'count') return String(Math.abs(value) < 100 ? round(value) : Math.round(value));
   const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value) || 1))));
   return value.toFixed(digits);
 }
@@ -130,12 +130,13 @@ function keptOutcomes(results: string): Outcome[] {
     .map((file) => JSON.parse(readFileSync(file, 'utf8')) as Outcome);
 }
 
+const round = (value: number): number => Math.round(value * 1000) / 1000;
+
 /** Keeps a result in less than its digits: a nanosecond is fine enough for microseconds. */
 export function keep(results: string, outcome: Outcome): void {
-  const round = (_: string, value: unknown) =>
-    typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
+  const shorter = (_: string, value: unknown) => (typeof value === 'number' ? round(value) : value);
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, `${outcome.name}.json`), `${JSON.stringify(outcome, round)}\n`);
+  writeFileSync(join(results, `${outcome.name}.json`), `${JSON.stringify(outcome, shorter)}\n`);
 }
 
 /** Writes the page and its plots from every scenario's kept result. */

@@ -1,6 +1,6 @@
 // The bench:
 //
-//   npm run bench                                   all of it; writes docs/benchmarks.md
+//   npm run bench                                   all, in 45 minutes; writes docs/benchmarks.md
 //   npm run bench -- --quick                        short; nothing of the checkout is changed
 //   npm run bench -- --only failover-1ms,tcp        these alone; the page keeps the others
 //   npm run bench -- --smoke                        whether it measures at all, for CI

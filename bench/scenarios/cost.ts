@@ -11,7 +11,7 @@ interface Cost {
 }
 
 export async function cost(scale: Scale): Promise<ScenarioResult> {
-  const seconds = scale.of(30, 2);
+  const seconds = scale.of(20, 2);
   const settleMs = scale.of(3000, 1000); // V8 compiles and collects for a while after the start
   const fast = await measure(0.001, settleMs, seconds);
   const slow = await measure(0.1, settleMs, seconds);

@@ -44,7 +44,7 @@ export async function cutKinds(scale: Scale): Promise<ScenarioResult> {
     kTiming,
     async (pair) => {
       await beginMeasuring(pair);
-      for (let round = 0; round < scale.of(30, 2, 1); round++) {
+      for (let round = 0; round < scale.of(20, 1, 1); round++) {
         for (const { target, settleUs = 200_000, cuts } of seen) {
           const order = { count: 1, target, intervalUs: 1000, holdUs: 200_000, settleUs };
           cuts.push(...(await cutSeries(pair.lab, { ...order, seed: round })));

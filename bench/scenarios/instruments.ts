@@ -7,11 +7,12 @@
 // - Pacing and stall watchers: how late their own wake-ups are.
 import type { Streamed, Trial } from '../agent.js';
 import { BenchLab, kStallPeriodUs, kStreamPeriodUs } from '../lab.js';
-import type { Figure, Scale, ScenarioResult } from '../scenario.js';
+import type { Bar, Figure, Scale, ScenarioResult } from '../scenario.js';
 import { summarize } from '../statistics.js';
 
 const kFinePeriodUs = 8;
 const kHoldUs = 5000;
+const kWidthBar: Bar = { figure: 'max', limit: 50 };
 const kProbeAddress = '198.51.100.1'; // TEST-NET-2: nothing but the probe knows it
 
 export async function instruments(scale: Scale): Promise<ScenarioResult> {
@@ -116,10 +117,11 @@ async function cutGaps(lab: BenchLab, count: number): Promise<{ gapError: number
 type Raw = Instants & { probes: number[]; gapError: number[] };
 
 function describe(raw: Raw, others: Figure[], note: string): ScenarioResult {
-  const figure = (name: string, values: number[]): Figure => ({
+  const figure = (name: string, values: number[], bars: Bar[] = []): Figure => ({
     name,
     unit: 'us',
     summary: summarize(values),
+    bars,
   });
   return {
     name: 'instruments',
@@ -134,7 +136,7 @@ function describe(raw: Raw, others: Figure[], note: string): ScenarioResult {
       'The route watch is held against route changes that the agent makes itself.',
     ],
     figures: [
-      figure('cut: width of the store’s instant', raw.width),
+      figure('cut: width of the store’s instant', raw.width, [kWidthBar]),
       figure('cut: sending of the last packet that passed', raw.lastPassed),
       figure('heal: sending of the first packet that passed', raw.firstAfter),
       figure('stream: gap less the cut’s length', raw.gapError),

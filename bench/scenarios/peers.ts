@@ -24,6 +24,8 @@ export interface PeerResult {
   peer: string;
   setting: string;
   version: string;
+  /** Of its packets. */
+  intervalMs: number;
   /** Both ends, all cuts that ended in a move. */
   cutToMovedMs: number[];
   streamGapMs: number[];
@@ -105,11 +107,11 @@ async function quietMinutes(entries: Entry[], scale: Scale): Promise<Map<Contend
 }
 
 function resultOf({ contender, version, cuts, lost }: Entry, minute: Minute | null): PeerResult {
-  const { name, peer, setting } = contender;
+  const { name, peer, setting, timing } = contender;
   const ends = cuts.flatMap((cut) => Object.values(cut.ends));
   const streams = cuts.flatMap((cut) => Object.values(cut.streams));
   return {
-    ...{ name, peer, setting, version },
+    ...{ name, peer, setting, version, intervalMs: timing.intervalMs },
     cutToMovedMs: inMs(ends.map((end) => end.cutToMovedUs)),
     streamGapMs: inMs(streams.map((stream) => stream.gapUs)),
     healToReturnedMs: inMs(ends.map((end) => end.healToReturnedUs)),
@@ -122,12 +124,27 @@ function resultOf({ contender, version, cuts, lost }: Entry, minute: Minute | nu
 const inMs = (values: (number | null)[]): number[] =>
   values.flatMap((value) => (value === null ? [] : [value / 1000]));
 
+/** Of each peer the shortest setting at which nothing moved without a cause but in a stall. */
+export function lowestStable(results: readonly PeerResult[]): PeerResult[] {
+  const stable = results.filter(isStable).sort((a, b) => a.intervalMs - b.intervalMs);
+  const peers = [...new Set(results.map(({ peer }) => peer))];
+  return peers.flatMap((name) => stable.find(({ peer }) => peer === name) ?? []);
+}
+
+function isStable({ lost, minute, cuts }: PeerResult): boolean {
+  const quiet = [minute?.idle, minute?.busy].filter((seen) => seen != null);
+  const moves = quiet.map(({ falseMoves, whileStalled }) => falseMoves - whileStalled);
+  const strays = cuts.flatMap((cut) => cut.strays).filter(({ stallUs }) => stallUs === null);
+  return lost.length + strays.length === 0 && quiet.length > 0 && moves.every((n) => n === 0);
+}
+
 const callOf = ({ peer, setting }: PeerResult): string => `${peer}, ${setting}`;
 
 function describe(results: PeerResult[], leftOut: string[], scale: Scale): ScenarioResult {
   const ms = (what: string, of: (result: PeerResult) => number[]): Figure[] =>
     results.map((result) => figure(`${what}: ${callOf(result)}`, 'ms', of(result)));
   const raw: PeersRaw = { peers: results, leftOut };
+  const lowest = lowestStable(results);
   return {
     name: 'peers',
     title: 'faild and its neighbours',
@@ -140,7 +157,20 @@ function describe(results: PeerResult[], leftOut: string[], scale: Scale): Scena
         figure(`CPU of a core: ${callOf(result)}`, '%', result.minute?.cpuPercent ?? []),
       ),
     ],
-    notes: [...results.map(noteOf), ...leftOut.map((name) => `Left out: ${name}.`)],
+    notes: [
+      `The lowest settings that are stable here: ${lowest.map(callOf).join('; ')}.`,
+      ...results.map(noteOf),
+      ...leftOut.map((name) => `Left out: ${name}.`),
+    ],
+    plots: [
+      {
+        kind: 'distribution',
+        file: 'peers.svg',
+        title: 'Silent cut → route changed, each at its lowest setting that is stable here',
+        unit: 'ms',
+        series: lowest.map((result) => ({ name: callOf(result), values: result.cutToMovedMs })),
+      },
+    ],
     raw,
   };
 }
@@ -157,9 +187,9 @@ function methodOf(scale: Scale): string[] {
     'Two hosts on two LANs; all of LAN A is cut, silently and at a random phase, and healed. The',
     `contenders take turns, in ${rounds} round(s), each in a fresh lab: same switches, same cut,`,
     'same observer, same stream of a packet every 100 us each way. Figures are of both ends.',
-    'Each runs at its default, and at shorter settings, down to what its program takes; the moves',
-    'without a cause show which of them are stable here. At the shorter ones it has SCHED_FIFO 50,',
-    'which faild asks for by itself.',
+    'Each runs at its default, and at shorter settings, down to what its program takes; stable is one',
+    'without a move that had no cause, but in a stall of the machine. At the shorter ones it has',
+    'SCHED_FIFO 50, which faild asks for by itself.',
     'Configurations, and why they are fair, are in `bench/peers/`.',
     'FRR 8.4 has no BFD for static routes; it moves the way to a loopback address.',
     'keepalived’s VRRP is used as a heartbeat: each host is the backup of the other.',

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bar, Figure, Scale, ScenarioResult } from '../scenario.js';
 import { summarize } from '../statistics.js';
-import { CrowdLab, type CrowdOrder, kLanCount, type Usage } from './scale-lab.js';
+import { CrowdLab, type CrowdOrder, kLanCount, titleOf, type Usage } from './scale-lab.js';
 
 interface Load {
   order: CrowdOrder;
@@ -12,6 +12,7 @@ interface Load {
   outPerSecond: number[];
   engineUsPerPacket: number[];
   residentKb: number;
+  engineBytes: number;
 }
 
 const kSizes = [16, 100, 1000, 4000];
@@ -29,7 +30,7 @@ const kMemoryBar = 2048;
 const kPerHostBar = 1.05;
 
 export async function scaleGrowth(scale: Scale): Promise<ScenarioResult> {
-  const seconds = scale.of(10, 1);
+  const seconds = scale.of(6, 1);
   const same = kSizes.map((hosts) => ({ hosts, intervalUs: kSameIntervalUs }));
   const orders = scale.quick ? kQuickOrders : [...same, ...kFastOrders];
   const loads: Load[] = [];
@@ -40,7 +41,7 @@ export async function scaleGrowth(scale: Scale): Promise<ScenarioResult> {
 }
 
 async function measure(crowd: CrowdLab, seconds: number): Promise<Load> {
-  await crowd.meet();
+  await crowd.meetUnasked();
   await sleep(1000);
   const readings = [crowd.usage()];
   for (let i = 0; i < seconds; i++) {
@@ -54,7 +55,16 @@ async function measure(crowd: CrowdLab, seconds: number): Promise<Load> {
     outPerSecond: rows.map((row) => row.outPerSecond),
     engineUsPerPacket: rows.map((row) => row.engineUsPerPacket),
     residentKb: (readings.at(-1) as Usage).residentKb,
+    engineBytes: await engineBytes(crowd),
   };
+}
+
+async function engineBytes(crowd: CrowdLab): Promise<number> {
+  const { peers, memory } = await crowd.status();
+  const up = peers.flatMap(({ paths }) => paths).filter(({ state }) => state === 'up').length;
+  const due = kLanCount * crowd.order.hosts;
+  if (up !== due) throw new Error(`${up} of ${due} paths are up`);
+  return memory.bytes;
 }
 
 function between(before: Usage, after: Usage) {
@@ -76,26 +86,24 @@ function describe(loads: Load[], seconds: number): ScenarioResult {
       'One real daemon and N simulated peers at its interval on two LANs, all met, nothing failing;',
       `${seconds} windows of a second each. Packets are counted by the kernel of the daemon’s host,`,
       'both LANs together. CPU is that of the engine’s thread, from the scheduler’s nanoseconds, per',
-      'packet received. Memory: the growth of the daemon’s resident memory, JavaScript included, from',
-      'the smallest crowd to this one, by the paths in between.',
+      'packet received. Memory: from the smallest crowd to this one, by the paths or peers in',
+      'between. The engine’s is one mapping, taken at the start for so many peers. The resident memory',
+      'is the whole daemon’s, with what JavaScript has not given back of the events of the start.',
     ],
     figures: [
       ...loads.flatMap(figures),
-      ...same.slice(1).map((load) => memory(same[0] as Load, load)),
+      ...same.slice(1).flatMap((load) => memory(same[0] as Load, load)),
     ],
     notes: [growth(same)],
     raw: loads,
   };
 }
 
-const title = ({ order }: Load): string =>
-  `${order.hosts.toLocaleString('en')} peers at ${order.intervalUs / 1000} ms`;
-
 function figures(load: Load): Figure[] {
   const { hosts, intervalUs } = load.order;
   const due = (hosts * kLanCount * 1e6) / intervalUs;
   const row = (what: string, unit: Figure['unit'], values: number[], bars: Bar[] = []) => ({
-    name: `${title(load)}: ${what}`,
+    name: `${titleOf(load.order)}: ${what}`,
     unit,
     summary: summarize(values),
     bars,
@@ -114,15 +122,22 @@ function figures(load: Load): Figure[] {
   ];
 }
 
-function memory(least: Load, load: Load): Figure {
-  const paths = kLanCount * (load.order.hosts - least.order.hosts);
-  const bytes = ((load.residentKb - least.residentKb) * 1024) / paths;
-  return {
-    name: `${title(load)}: memory a path, in bytes`,
+function memory(least: Load, load: Load): Figure[] {
+  const peers = load.order.hosts - least.order.hosts;
+  const row = (what: string, value: number, bars: Bar[] = []): Figure => ({
+    name: `${titleOf(load.order)}: ${what}`,
     unit: 'count',
-    summary: summarize([bytes]),
-    bars: load.order.hosts >= 1000 ? [{ figure: 'max', limit: kMemoryBar }] : [],
-  };
+    summary: summarize([value]),
+    bars,
+  });
+  return [
+    row(
+      'engine’s memory a path, bytes',
+      (load.engineBytes - least.engineBytes) / kLanCount / peers,
+      [{ figure: 'max', limit: kMemoryBar }],
+    ),
+    row('resident memory a peer, KB', (load.residentKb - least.residentKb) / peers),
+  ];
 }
 
 /** The slope of log(packets) over log(N), by least squares: 1 is linear, 2 would be quadratic. */

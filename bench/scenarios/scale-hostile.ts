@@ -1,5 +1,6 @@
-// A crowd of which a part is silent, hears one way only, restarts or lies; and a daemon that gets
-// less time than it needs. Neither may cost an honest peer its path.
+// A crowd of which a part is silent, hears one way only, restarts or lies; a daemon that gets less
+// time than it needs; and one whose tables have no room for all. None of it may cost an honest peer
+// its path.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manner } from '../crowd.js';
 import type { Figure, Scale, ScenarioResult } from '../scenario.js';
@@ -25,6 +26,9 @@ const kFast = { hosts: 1000, intervalUs: 20_000, failAfter: 5 };
 const kStopMs = 200;
 const kRunMs = 300;
 
+const kRoom = 900;
+const kCrowded = { hosts: 1000, intervalUs: 100_000, maxPeers: kRoom };
+
 interface Hostile {
   honestDown: number;
   honestUp: number;
@@ -39,11 +43,17 @@ interface Starved {
   received: number;
   dropped: number;
 }
+interface Crowded {
+  falseVerdicts: number;
+  upAtTheEnd: number;
+  refused: number;
+}
 
 export async function scaleHostile(scale: Scale): Promise<ScenarioResult> {
-  const hostile = await CrowdLab.with(kOrder, (crowd) => amongLiars(crowd, scale.of(20, 2)));
+  const hostile = await CrowdLab.with(kOrder, (crowd) => amongLiars(crowd, scale.of(15, 2)));
   const starved = await CrowdLab.with(kFast, (crowd) => starve(crowd, scale.of(10, 2)));
-  return describe(hostile, starved);
+  const crowded = await CrowdLab.with(kCrowded, (crowd) => overfill(crowd, scale.of(10, 1)));
+  return describe(hostile, starved, crowded);
 }
 
 async function amongLiars(crowd: CrowdLab, seconds: number): Promise<Hostile> {
@@ -116,7 +126,21 @@ async function starve(crowd: CrowdLab, rounds: number): Promise<Starved> {
   };
 }
 
-function describe(hostile: Hostile, starved: Starved): ScenarioResult {
+/** More hosts than the tables have room for: the first ones keep their places. */
+async function overfill(crowd: CrowdLab, seconds: number): Promise<Crowded> {
+  await crowd.meet(kLanCount * kRoom);
+  const before = await crowd.status();
+  await sleep(seconds * 1000);
+  const { counters, drops, peers } = await crowd.status();
+  const paths = peers.flatMap((peer) => peer.paths);
+  return {
+    falseVerdicts: (counters.verdictsDown ?? 0) - (before.counters.verdictsDown ?? 0),
+    upAtTheEnd: paths.filter(({ state }) => state === 'up').length,
+    refused: (drops['table-full'] ?? 0) - (before.drops['table-full'] ?? 0),
+  };
+}
+
+function describe(hostile: Hostile, starved: Starved, crowded: Crowded): ScenarioResult {
   const row = (name: string, unit: Figure['unit'], value: number, limit?: number): Figure => ({
     name,
     unit,
@@ -126,14 +150,15 @@ function describe(hostile: Hostile, starved: Starved): ScenarioResult {
   const honestPaths = kLanCount * (kOrder.hosts - kOdd);
   return {
     name: 'scale-hostile',
-    title: 'A crowd that is half ill or lying, and a daemon that is starved',
+    title: 'Beyond what is bearable: liars, too little time, too many hosts',
     method: [
       `${kOrder.hosts} peers at ${kOrder.intervalUs / 1000} ms of which ${kOdd} are not honest on LAN`,
       'A: silent, deaf (list us as missing), aloof (never answer), restarting every 2 s, usurpers',
       '(claim a neighbour’s address under ever new versions), strays (claim another prefix), replayers,',
       'babblers (garbage). Then 1,000 honest peers at 20 ms, `-f 5`, and a daemon that is stopped for',
       `${kStopMs} ms of every ${kStopMs + kRunMs}: its rings overflow, and every packet that they`,
-      'refuse must be counted.',
+      'refuse must be counted. Last, 1,000 honest peers at 100 ms, and a daemon with `--max-peers',
+      `${kRoom}\`: whoever finds no place is refused and counted.`,
     ],
     figures: [
       row('verdicts on honest peers or on the LAN', 'count', hostile.honestDown, 0),
@@ -143,14 +168,19 @@ function describe(hostile: Hostile, starved: Starved): ScenarioResult {
       row('starved: false verdicts', 'count', starved.falseVerdicts, 0),
       row('starved: packets dropped and counted', 'count', starved.dropped),
       row('starved: packets neither read nor counted', 'count', missing(starved), 0),
+      row('full tables: false verdicts', 'count', crowded.falseVerdicts, 0),
+      row('full tables: paths of those inside that are not up', 'count', notUp(crowded), 0),
+      row('full tables: packets of others, refused and counted', 'count', crowded.refused),
     ],
     notes: [
       `States on LAN A by manner: ${JSON.stringify(hostile.states)}.`,
       `Starved: of ${starved.offered} packets ${starved.received} were read.`,
     ],
-    raw: { hostile, starved },
+    raw: { hostile, starved, crowded },
   };
 }
+
+const notUp = ({ upAtTheEnd }: Crowded): number => kLanCount * kRoom - upAtTheEnd;
 
 const missing = ({ offered, received, dropped }: Starved): number =>
   Math.abs(offered - received - dropped);

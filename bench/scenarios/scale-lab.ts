@@ -31,6 +31,7 @@ export interface Usage {
 
 export const kLanCount = 2;
 const kCalmMs = 300;
+const kMeetMs = 60_000;
 const kRoundsAtMost = 10; // among restarting peers it never calms down
 
 /** A path's row of `faild status --json` (lib/cluster/status.ts). */
@@ -38,6 +39,9 @@ interface Timed {
   state: string;
   since: string;
 }
+
+export const titleOf = ({ hosts, intervalUs }: CrowdOrder): string =>
+  `${hosts.toLocaleString('en')} peers at ${intervalUs / 1000} ms`;
 
 /** The address of a host of the crowd on LAN A. */
 export const addressOf = (host: number): string =>
@@ -49,24 +53,39 @@ export class CrowdLab {
     readonly lab: BenchLab,
     readonly crowd: Crowd,
     readonly daemon: Daemon,
-    private readonly pid: number,
   ) {}
 
   /** Builds everything, lets `work` do its part and clears it all away. The crowd is silent yet. */
-  static async with<T>(order: CrowdOrder, work: (lab: CrowdLab) => Promise<T>): Promise<T> {
-    const lab = await BenchLab.create();
+  static async with<T>(
+    order: CrowdOrder,
+    work: (lab: CrowdLab) => Promise<T>,
+    prefix?: string,
+  ): Promise<T> {
+    const lab = await BenchLab.create(2, prefix);
     let crowd: Crowd | undefined;
     let daemon: Daemon | undefined;
     try {
       await renumber(lab);
       crowd = await startCrowd(lab, order);
       daemon = await startDaemon(lab, order);
-      return await work(new CrowdLab(order, lab, crowd, daemon, daemonPid()));
+      return await work(new CrowdLab(order, lab, crowd, daemon));
     } finally {
       await daemon?.kill();
       await crowd?.stop();
       await lab.destroy();
     }
+  }
+
+  /** Several at once, each on LANs of its own. */
+  static withAll<T>(
+    orders: readonly CrowdOrder[],
+    work: (labs: CrowdLab[]) => Promise<T>,
+    opened: CrowdLab[] = [],
+  ): Promise<T> {
+    const [order, ...rest] = orders;
+    if (order === undefined) return work(opened);
+    const others = (crowd: CrowdLab) => CrowdLab.withAll(rest, work, [...opened, crowd]);
+    return CrowdLab.with(order, others, `crowd${opened.length + 1}`);
   }
 
   /** The daemon's events of a kind since then. */
@@ -83,7 +102,7 @@ export class CrowdLab {
   async meet(paths = kLanCount * this.order.hosts): Promise<{ lastUpMs: number }> {
     const beginMs = Date.now();
     await this.crowd.begin();
-    const deadline = performance.now() + 60_000;
+    const deadline = performance.now() + kMeetMs;
     for (let seen = -1, round = 1; ; round++, await sleep(kCalmMs)) {
       const logged = this.daemon.log.all.length;
       const calm = logged === seen || round % kRoundsAtMost === 0;
@@ -93,6 +112,20 @@ export class CrowdLab {
       if (performance.now() > deadline) {
         throw new Error(`after a minute ${up.length} of ${paths} paths are up`);
       }
+    }
+  }
+
+  /** The same, but asking the crowd whom the daemon has answered: an answer costs it memory. */
+  async meetUnasked(): Promise<void> {
+    await this.crowd.begin();
+    const deadline = performance.now() + kMeetMs;
+    for (;;) {
+      const { lans } = await this.crowd.report();
+      if (lans.every(({ met }) => met >= this.order.hosts)) return;
+      if (performance.now() > deadline) {
+        throw new Error(`the daemon has answered ${lans.map(({ met }) => met)} hosts, not all`);
+      }
+      await sleep(kCalmMs);
     }
   }
 
@@ -115,7 +148,7 @@ export class CrowdLab {
   }
 
   usage(): Usage {
-    const tasks = readdirSync(`/proc/${this.pid}/task`);
+    const tasks = readdirSync(`/proc/${this.daemon.pid}/task`);
     const of = (tid: string, file: string) => this.read(`task/${tid}/${file}`);
     const cpuUs = (tid: string) => Number(of(tid, 'schedstat').split(' ')[0]) / 1000;
     const engine = tasks.find((tid) => of(tid, 'comm').trim() === kEngineThread);
@@ -140,22 +173,11 @@ export class CrowdLab {
   }
 
   private read(file: string): string {
-    return readFileSync(`/proc/${this.pid}/${file}`, 'utf8');
+    return readFileSync(`/proc/${this.daemon.pid}/${file}`, 'utf8');
   }
 }
 
 const kEngineThread = 'faild-engine';
-
-/** The daemon of this arena: nothing else in its process namespace has such a thread. */
-function daemonPid(): number {
-  const isDaemon = (pid: string) =>
-    readdirSync(`/proc/${pid}/task`).some(
-      (tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim() === kEngineThread,
-    );
-  const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isDaemon(name));
-  if (pid === undefined) throw new Error(`no process has a thread ${kEngineThread}`);
-  return Number(pid);
-}
 
 /** A /16 has room for the crowd; its door needs no address of its own. */
 async function renumber({ topology }: BenchLab): Promise<void> {

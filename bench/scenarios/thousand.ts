@@ -16,7 +16,7 @@ export function thousand(scale: Scale): Promise<ScenarioResult> {
     await crowd.lab.calm(3000);
     const next = random(1);
     const moves: LanFailure[] = [];
-    for (let i = 0; i < scale.of(100, 3, 1); i++) moves.push(await failLan(crowd, next));
+    for (let i = 0; i < scale.of(50, 2, 1); i++) moves.push(await failLan(crowd, next));
     return describe(moves, await crowd.crowd.report());
   });
 }

@@ -46,7 +46,7 @@ const kLight: Palette = {
   quiet: '#59636e',
   grid: '#e4e8ec',
   bad: '#cf222e',
-  series: ['#0969da', '#bc4c00', '#1a7f5a', '#8250df', '#b8860b', '#0e7490'],
+  series: ['#0969da', '#bc4c00', '#1a7f5a', '#8250df', '#b8860b', '#0e7490', '#bf3989'],
 };
 const kDark: Palette = {
   ground: '#0d1117',
@@ -55,7 +55,7 @@ const kDark: Palette = {
   quiet: '#9198a1',
   grid: '#21262d',
   bad: '#ff7b72',
-  series: ['#58a6ff', '#f0883e', '#56d4a0', '#bc8cff', '#e3b341', '#39c5cf'],
+  series: ['#58a6ff', '#f0883e', '#56d4a0', '#bc8cff', '#e3b341', '#39c5cf', '#f778ba'],
 };
 
 export const kSeriesColours = kLight.series.length;

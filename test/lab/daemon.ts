@@ -192,6 +192,7 @@ export interface Status {
   host: { name: string };
   transport: string;
   scheduling: { mode: string };
+  memory: { bytes: number };
   lans: { name: string; state: string; moved: boolean; intervalUs: number; paceUs: number }[];
   peers: {
     name: string;
@@ -199,6 +200,7 @@ export interface Status {
   }[];
   alternates: { peer: { name: string }; lan: string; via: string }[];
   counters: Record<string, number>;
+  drops: Record<string, number>;
 }
 
 export function isPath(path: LogLine['path'], peer: Host, lan: string): boolean {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { movesIn } from '../../bench/peers/corosync.js';
 import { configure } from '../../bench/peers/process.js';
+import { lowestStable, type PeerResult } from '../../bench/scenarios/peers.js';
 import { nowUs } from '../lab/shell.js';
 import { Host } from '../lab/topology.js';
 
@@ -49,4 +50,34 @@ t.test('a configuration is filled from its template', async (t) => {
   t.match(text, 'route 10.1.0.2/32 via 10.1.0.2 bfd;');
   t.match(text, '    interval 10 ms;\n');
   t.throws(() => configure(site, 'bird.conf', {}), /nothing is known of \{bfd\}/);
+});
+
+t.test('the lowest setting that is stable here, of each peer', async (t) => {
+  const quiet = (falseMoves: number, whileStalled = 0) => ({
+    ...{ falseMoves, whileStalled },
+    ...{ seconds: 60, stalls: whileStalled, longestStallUs: 0 },
+  });
+  const ran = (peer: string, intervalMs: number, idle: number, busy = 0, lost: string[] = []) =>
+    ({
+      ...{ peer, intervalMs, lost, cuts: [] },
+      minute: { idle: quiet(idle), busy: quiet(busy), cpuPercent: [] },
+    }) as unknown as PeerResult;
+  const stalled = ran('c', 1, 0);
+  stalled.minute = { idle: quiet(3, 3), busy: null, cpuPercent: [] };
+  const results = [
+    ran('a', 100, 0),
+    ran('a', 10, 0),
+    ran('a', 1, 0, 2),
+    ran('b', 10, 1),
+    stalled,
+    { ...ran('d', 1, 0), minute: null },
+    ran('d', 10, 0, 0, ['turn 2: it ended']),
+    ran('d', 100, 0),
+  ];
+  const found = lowestStable(results).map(({ peer, intervalMs }) => [peer, intervalMs]);
+  t.same(found, [
+    ['a', 10],
+    ['c', 1],
+    ['d', 100],
+  ]);
 });
