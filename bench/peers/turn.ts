@@ -17,6 +17,9 @@ const kSettleMs = 1000;
 /** Phases spread over an interval, and over at least this. */
 const kPhasesMs = 100;
 
+/** What the observer has of an end that tells its moves itself. */
+const kUnwatched = { notices: 0, overruns: 0, carriers: [] };
+
 /** Both ends of a contender on the first two hosts of a topology. */
 export class PeerPair {
   private readonly ends: End[] = [];
@@ -63,14 +66,14 @@ export class PeerPair {
 
   /** A report with the moves of these ends only, whoever noticed them, since the last one. */
   seen(report: AgentReport, names: string[]): AgentReport {
-    const watches = Object.fromEntries(
-      names.map((name, i) => {
-        const moves = this.ends[i]?.moves?.(this.sinceUs);
-        return [name, moves ? { notices: 0, overruns: 0, moves } : report.watches[name]];
-      }),
-    );
+    const watches: AgentReport['watches'] = {};
+    for (const [i, name] of names.entries()) {
+      const moves = this.ends[i]?.moves?.(this.sinceUs);
+      const watched = moves ? { ...kUnwatched, moves } : report.watches[name];
+      if (watched) watches[name] = watched;
+    }
     this.sinceUs = report.atUs;
-    return { ...report, watches } as AgentReport;
+    return { ...report, watches };
   }
 
   async stop(): Promise<void> {
