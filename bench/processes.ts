@@ -10,22 +10,28 @@ export function daemonPids(): number[] {
     .map(Number);
 }
 
-/** CPU time of all threads, from the scheduler's own nanoseconds. */
-function cpuUs(pid: number): number {
-  const tasks = readdirSync(`/proc/${pid}/task`);
-  const ns = tasks.map((task) =>
-    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
-  );
+/** A thread by its name, as the kernel has it. */
+type Which = (name: string) => boolean;
+const all: Which = () => true;
+/** The engine's thread of a daemon. */
+export const isEngine: Which = (name) => name === 'faild-engine';
+
+/** CPU time of these threads, from the scheduler's own nanoseconds. */
+function cpuUs(pid: number, which: Which): number {
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`);
+  const ns = tasks
+    .filter((task) => which(readFileSync(`${task}/comm`, 'utf8').trim()))
+    .map((task) => Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0]));
   return ns.reduce((sum, value) => sum + value, 0) / 1000;
 }
 
 /** Starts counting; the answer tells the percentage of one core that each used since. */
-export function countCpu(pids: readonly number[]): () => number[] {
+export function countCpu(pids: readonly number[], which: Which = all): () => number[] {
   const startedUs = nowUs();
-  const before = pids.map(cpuUs);
+  const before = pids.map((pid) => cpuUs(pid, which));
   return () => {
     const elapsedUs = nowUs() - startedUs;
-    return pids.map((pid, i) => ((cpuUs(pid) - (before[i] as number)) / elapsedUs) * 100);
+    return pids.map((pid, i) => ((cpuUs(pid, which) - (before[i] as number)) / elapsedUs) * 100);
   };
 }
 

@@ -18,6 +18,7 @@ namespace faild::bench {
 inline constexpr int kStallPriority = 99;
 inline constexpr int kCutPriority = 80;
 inline constexpr int kWatchPriority = 60;
+inline constexpr int kDaemonPriority = 50;
 inline constexpr int kCommandPriority = 45;
 inline constexpr int kSendPriority = 40;
 inline constexpr int kReceivePriority = 30;
