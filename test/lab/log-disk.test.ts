@@ -1,20 +1,25 @@
 // Aim: whatever the log's disk does, traffic fails over in time and faild answers; what was lost is
 // counted, and told in the log when that works again. A disk that hangs for good stops JavaScript:
-// that failover goes on all the same is shown in service.test.ts.
+// that failover goes on all the same is shown in service.test.ts. And logrotate, with the file of
+// packaging/, takes no line away.
 import './in-arena.js';
 import {
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   readSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { EventsAnswer } from '../../lib/control/routes.js';
 import { kArenaDirectory } from './arena.js';
+import { faild, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { outcome, run } from './shell.js';
 
@@ -148,4 +153,49 @@ t.test('a reader that stops reading, goes, and comes back', async (t) => {
     return later;
   };
   await tellsLoss(t, lab, read);
+});
+
+/** What packaging/ gives to logrotate, for another directory and a daemon without systemd. */
+function rotation(directory: string, pid: number): string {
+  const file = join(kArenaDirectory, 'faild.logrotate');
+  const ours = readFileSync('packaging/logrotate.d/faild', 'utf8')
+    .replace('/var/log/faild/*.log', `${directory}/*.log`)
+    .replace(/systemctl kill --signal=HUP .*$/m, `kill -HUP ${pid}`);
+  writeFileSync(file, ours, { mode: 0o644 });
+  return file;
+}
+
+type Line = { msg: string; kind?: string };
+
+t.test('logrotate: the next line is in a new file, and none is lost', async (t) => {
+  const directory = join(kArenaDirectory, 'rotated');
+  mkdirSync(directory, { mode: 0o750 });
+  const file = join(directory, 'faild.log');
+  const linesIn = (name: string): Line[] =>
+    readFileSync(name, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  const lab = await openLab(t, file);
+  await failsOver(lab);
+  const state = join(kArenaDirectory, 'logrotate.state');
+  const ours = rotation(directory, lab.daemon(1).pid);
+  await run(['logrotate', '--force', '--state', state, ours]);
+  await lab.until('the new file', async () => (existsSync(file) ? [] : ['not there']));
+  await returns(lab);
+
+  const host = lab.topology.host(1);
+  const { stdout } = await faild(host, 'events', '--json', ...place(host));
+  const { events } = JSON.parse(stdout) as EventsAnswer;
+  await lab.stopsClean(t);
+  const [before, after] = [linesIn(`${file}.1`), linesIn(file)];
+  t.match(after[0], { msg: 'log reopened' });
+  const told = [...before, ...after].flatMap(({ kind }) => kind ?? []);
+  t.same(
+    told.slice(0, events.length),
+    events.map(({ kind }) => kind),
+  );
+  const has = (lines: Line[], what: RegExp) => lines.some(({ kind }) => what.test(kind ?? ''));
+  t.ok(has(before, /failover$/), 'the failover is in the old file');
+  t.ok(has(after, /switchback$/), 'the switchback in the new one');
 });

@@ -20,7 +20,9 @@ t.test("the unit's directories are those that faild uses unless told otherwise",
   t.equal(socket, `/run/${said('RuntimeDirectory')}/faild.sock`);
   t.equal(stateDir, `/var/lib/${said('StateDirectory')}`);
   t.equal(usualConfigFile, `/etc/${said('ConfigurationDirectory')}/faild.yaml`);
-  t.match(read('logrotate.d/faild'), new RegExp(`^/var/log/${said('LogsDirectory')}/`, 'm'));
+  const logs = `/var/log/${said('LogsDirectory')}`;
+  t.match(read('logrotate.d/faild'), new RegExp(`^${logs}/\\*\\.log \\{$`, 'm'));
+  t.match(read('faild.yaml'), new RegExp(`^#log-file: ${logs}/\\w+\\.log$`, 'm'));
 });
 
 t.test('the rights are those that the engine asks for', async (t) => {
