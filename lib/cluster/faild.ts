@@ -12,6 +12,7 @@ import { version } from '../base/version.js';
 import { type Config, type FaildOptions, parseConfig, timingOf } from '../config/config.js';
 import { chooseLans } from '../config/interfaces.js';
 import { Commands } from '../engine/commands.js';
+import type { NativeHistograms } from '../engine/histograms.js';
 import {
   type NativeEngine,
   type NativeEvent,
@@ -68,6 +69,12 @@ const longestTimerMs = 2 ** 31 - 1;
 export interface EmbedderOptions extends FaildOptions {
   /** Instead of faild's own: from the configuration and the known peers to the plan. */
   policy?: Policy | undefined;
+}
+
+/** What `/metrics` is made of. */
+export interface Measured {
+  status: Status;
+  histograms: NativeHistograms;
 }
 
 export class Faild implements AsyncDisposable {
@@ -166,10 +173,16 @@ export class Faild implements AsyncDisposable {
 
   /** The whole state, as of now; `engine.alive` false: as it was when the engine last answered. */
   async status(): Promise<Status> {
+    return (await this.measured()).status;
+  }
+
+  /** The same, with what the engine has measured of itself and of the kernel since its start. */
+  async measured(): Promise<Measured> {
     if (this.#stopped !== undefined)
       throw new FaildError('ESTOPPED', 'this faild has been stopped');
     const look = await this.#snapshots.look();
-    return buildStatus(look, this.#facts, readClock());
+    const { histograms } = look.snapshot;
+    return { status: buildStatus(look, this.#facts, readClock()), histograms };
   }
 
   /**

@@ -51,7 +51,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   });
   const metrics = new Metrics({ perPeer: config.metricsPerPeer });
   const scraped = await serveMetrics(config.metricsListen, async () =>
-    metrics.text(await faild.status()),
+    metrics.text(await faild.measured()),
   ).catch(async (error: unknown) => {
     await control.close();
     await faild.stop();
@@ -73,7 +73,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   control.attach(controlled(faild, { config, log, metrics, history, reload }));
   sayStarted(faild, log, config);
   service.ready();
-  service.watch(watchedOf(faild));
+  service.watch(watchedOf(faild), (us) => metrics.noteLag(us));
   adviser.lookSoon();
   const asked = await signal;
   service.stopping();
@@ -123,7 +123,7 @@ function controlled(
     probes: (query) => faild.probes(query),
     followProbes: (scope, gone) => followProbes(faild, scope, gone),
     roundTrips: (peer, lan) => sampleRoundTrips(faild, peer, lan),
-    metrics: async () => await metrics.text(await faild.status()),
+    metrics: async () => await metrics.text(await faild.measured()),
     reload,
     failover: (scope) => saying(faild.failover(scope), log),
     switchback: (scope) => saying(faild.switchback(scope), log),

@@ -81,13 +81,22 @@ export class Service {
     }
   }
 
-  /** From now on the engine is looked at, and the manager hears that it lives. */
-  watch(engine: Watched): void {
+  /**
+   * From now on the engine is looked at, and the manager hears that it lives. `onLook` is told how
+   * late each look was: a sample of the event loop's lag that costs no timer of its own.
+   */
+  watch(engine: Watched, onLook: (lateUs: number) => void): void {
     const everyMs = Math.min(
       lookMs,
       (this.#timeoutMs ?? Number.POSITIVE_INFINITY) / looksPerTimeout,
     );
-    this.#timer = setInterval(() => this.look(engine), everyMs);
+    const nextUs = () => native.monotonicUs() + everyMs * 1e3;
+    let dueUs = nextUs();
+    this.#timer = setInterval(() => {
+      onLook(Math.max(0, native.monotonicUs() - dueUs)); // timers have whole milliseconds
+      this.look(engine);
+      dueUs = nextUs();
+    }, everyMs);
     this.look(engine);
   }
 

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { NativeHistograms } from './histograms.js';
 import { type NativeEngineClass, type RawEngineClass, withSnapshots } from './native-engine.js';
 
 export type TransportName = 'auto' | 'raw' | 'udp';
@@ -255,6 +256,7 @@ export interface NativeSnapshot {
   decodeErrors: Record<string, number>;
   /** What the raw transport refused, by name. */
   frameErrors?: Record<string, number>;
+  histograms: NativeHistograms;
   /**
    * The last operation that the kernel refused, and why in the kernel's words; empty: none.
    */

@@ -1,15 +1,17 @@
 // faild's numbers for Prometheus (`GET /metrics`, text format 0.0.4). What the engine counts is read
-// from its tables at each scrape; what happened and how long it took is taken from the events as
-// they come. Owned by daemon.ts, which shows it every event.
+// from its tables at each scrape, its histograms as well; what happened and how long it took is
+// taken from the events as they come. Owned by daemon.ts, which shows it every event and every
+// lateness of its own timer.
 //
 // Names follow Prometheus' rules: base units (seconds, ratios of 0 to 1), `_total` for what only
 // grows. Series of single peers are off unless configured: a thousand hosts on two LANs would be
 // more than ten thousand of them at each host.
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FaildEvent } from '../cluster/events.js';
+import type { Measured } from '../cluster/faild.js';
 import type { Status, StatusPath, StatusPeer } from '../cluster/status.js';
 import { eventKinds } from '../config/event-kinds.js';
+import type { NativeHistogram, NativeHistograms } from '../engine/histograms.js';
 
 /** From a tenth of a millisecond, below which nothing is detected, to the patience of a user. */
 const secondsBuckets = [
@@ -17,9 +19,8 @@ const secondsBuckets = [
 ];
 /** From the quickest answer of a kernel. */
 const applyBuckets = [0.00001, 0.00002, 0.00005, ...secondsBuckets.slice(0, 12)];
-
-/** A timer of the event loop so often: a delay that is shorter does not matter here. */
-const lagResolutionMs = 20;
+/** From the resolution of Node's timers. */
+const lagBuckets = secondsBuckets.slice(3);
 
 const pathStates = ['up', 'down', 'unknown', 'stopped'] as const;
 
@@ -59,8 +60,7 @@ export class Metrics {
   readonly #detection: Histogram;
   readonly #apply: Histogram;
   readonly #stall: Histogram;
-  /** From the first scrape on: who is not scraped pays nothing for it. */
-  #lag: IntervalHistogram | undefined;
+  readonly #lag: Histogram;
 
   constructor({ perPeer }: { perPeer: boolean }) {
     this.perPeer = perPeer;
@@ -95,6 +95,12 @@ export class Metrics {
       buckets: secondsBuckets,
       registers,
     });
+    this.#lag = new Histogram({
+      name: 'faild_event_loop_lag_seconds',
+      help: "How late a timer of Node's event loop ran, as sampled every 2 s; failover needs none.",
+      buckets: lagBuckets,
+      registers,
+    });
     // From zero on: Prometheus sees no increase in a series that begins with its first event.
     for (const kind of eventKinds) this.#told.inc({ kind }, 0);
   }
@@ -110,30 +116,19 @@ export class Metrics {
     if (event.reason !== 'operator') this.#detection.observe(event.detectUs / 1e6);
   }
 
-  async text(status: Status): Promise<string> {
+  /** The daemon's timer ran so much later than it was due. */
+  noteLag(us: number): void {
+    this.#lag.observe(us / 1e6);
+  }
+
+  async text({ status, histograms }: Measured): Promise<string> {
     const now = new Registry();
     describeEngine(new Writer(now), status);
+    describeHistograms(new Writer(now), histograms);
     describeReach(new Writer(now), status);
     describeLans(new Writer(now), status);
     if (this.perPeer) for (const peer of status.peers) describePeer(new Writer(now), peer);
-    this.#describeLag(new Writer(now));
     return `${await now.metrics()}${await this.#events.metrics()}`;
-  }
-
-  /** Since the last scrape, so that one long pause is seen once. */
-  #describeLag(write: Writer): void {
-    if (this.#lag === undefined) {
-      this.#lag = monitorEventLoopDelay({ resolution: lagResolutionMs });
-      this.#lag.enable();
-    }
-    const seconds = (ns: number) => Math.max(0, ns / 1e9 - lagResolutionMs / 1e3);
-    const help = "Lateness of Node's event loop since the last scrape; failover does not need it.";
-    const counted = this.#lag.count > 0;
-    const p99 = counted ? seconds(this.#lag.percentile(99)) : 0;
-    const max = counted ? seconds(this.#lag.max) : 0;
-    write.gauge('event_loop_lag_p99_seconds', help, p99);
-    write.gauge('event_loop_lag_max_seconds', help, max);
-    this.#lag.reset();
   }
 }
 
@@ -156,10 +151,44 @@ class Writer {
     metric.inc(labels, value);
   }
 
+  histogram(name: string, help: string, counted: NativeHistogram): void {
+    const metric = countedHistogram(`faild_${name}`, help, counted);
+    this.registry.registerMetric(metric as unknown as Histogram);
+  }
+
   #options(name: string, help: string, labels: Labels) {
     const registers = [this.registry];
     return { name: `faild_${name}`, help, labelNames: Object.keys(labels), registers };
   }
+}
+
+/** A histogram that somebody else has counted: as much of a metric as the registry asks for. */
+function countedHistogram(name: string, help: string, counted: NativeHistogram) {
+  const { boundsUs, counts, sumUs } = counted;
+  let count = 0;
+  const buckets = counts.map((more, at) => {
+    const boundUs = boundsUs[at];
+    count += more;
+    const le = boundUs === undefined ? '+Inf' : boundUs / 1e6;
+    return { metricName: `${name}_bucket`, labels: { le }, value: count };
+  });
+  const sum = { metricName: `${name}_sum`, labels: {}, value: sumUs / 1e6 };
+  const all = { metricName: `${name}_count`, labels: {}, value: count };
+  const values = [...buckets, sum, all];
+  return { name, get: async () => ({ name, help, type: 'histogram', values }) };
+}
+
+function describeHistograms(write: Writer, of: NativeHistograms): void {
+  write.histogram(
+    'timer_lateness_seconds',
+    "How late the engine's thread ran, of every wait that reached its time.",
+    of.timerLateness,
+  );
+  write.histogram(
+    'netlink_round_trip_seconds',
+    'From a batch of route changes asked of the kernel to its last answer; 128 changes at most.',
+    of.netlinkRoundTrip,
+  );
 }
 
 function describeEngine(write: Writer, status: Status): void {

@@ -144,6 +144,27 @@ std::string describe(const RouteRefusal& refusal) {
          (is_rule ? " lookup " : " in table ") + std::to_string(op.key.table) + ": " + why;
 }
 
+Napi::Object from_histogram(Napi::Env env, const Histogram& histogram) {
+  Napi::Array bounds = Napi::Array::New(env, Histogram::kBounds.size());
+  Napi::Array counts = Napi::Array::New(env, histogram.counts().size());
+  uint32_t i = 0;
+  for (const Duration bound : Histogram::kBounds) bounds.Set(i++, from_us(env, bound));
+  i = 0;
+  for (const uint64_t count : histogram.counts()) counts.Set(i++, from_count(env, count));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("boundsUs", bounds);
+  object.Set("counts", counts);
+  object.Set("sumUs", from_us(env, histogram.sum()));
+  return object;
+}
+
+Napi::Object from_histograms(Napi::Env env, const Histograms& histograms) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("timerLateness", from_histogram(env, histograms.timer_lateness));
+  object.Set("netlinkRoundTrip", from_histogram(env, histograms.netlink_round_trip));
+  return object;
+}
+
 }  // namespace
 
 Napi::Array from_paths(Napi::Env env, const std::vector<PathRow>& paths) {
@@ -160,6 +181,7 @@ Napi::Object from_snapshot(Napi::Env env, const Snapshot& snapshot) {
   object.Set("drops", from_named<Drop>(env, snapshot.counters.drops));
   object.Set("decodeErrors", from_named<DecodeError>(env, snapshot.counters.decode_errors));
   object.Set("frameErrors", from_named<FrameError>(env, snapshot.transport.frame_errors));
+  object.Set("histograms", from_histograms(env, snapshot.histograms));
   object.Set("lastRefusal", describe(snapshot.last_refusal));
   return object;
 }

@@ -127,8 +127,19 @@ void Reactor::wait(Instant until) {
   const auto verdict = engine_->verdict_at();
   const Duration watch = watch_for(engine_->shortest_interval());
   const Instant rise = verdict ? std::min(until, *verdict - watch) : until;
-  if (listen(what.get(), rise - monotonic_now())) return;
-  while (monotonic_now() < until && !listen(all_.get(), Duration())) continue;
+  const Instant from = monotonic_now();
+  if (rise > from) timer_ = rise;
+  if (listen(what.get(), rise - from)) return;
+  Instant at = monotonic_now();
+  note_lateness(at);
+  for (; at < until && !listen(all_.get(), Duration()); at = monotonic_now()) continue;
+}
+
+// Called with the first reading of the clock after a wait, which is read for other reasons anyway.
+// A packet that wakes a thread whose time had already come hides nothing by that.
+void Reactor::note_lateness(Instant at) {
+  if (timer_ && at >= *timer_) timer_lateness_.add(at - *timer_);
+  timer_.reset();
 }
 
 // True: something has come, or a stop of the process (SIGSTOP, a debugger, a freezer) has cut the
@@ -157,6 +168,7 @@ void Reactor::take_ready(const epoll_event& event) {
 void Reactor::round() {
   mailbox_.rounds.fetch_add(1, std::memory_order_relaxed);
   tick();
+  note_lateness(now_);
   packets_ = 0;
   heard_all_ = drain_lans();
   pace_.note(now_, packets_, Pace::quantum(engine_->shortest_interval()));
@@ -238,6 +250,7 @@ void Reactor::take_commands() {
 void Reactor::advance_snapshot() {
   if (!snapshot_.active() || !snapshot_.advance(now_, *engine_)) return;
   mailbox_.snapshot->transport = lans_.counters();
+  mailbox_.snapshot->histograms = {timer_lateness_, writer_.round_trips()};
   mailbox_.snapshot->last_refusal = writer_.last_refusal();
   Event answer;
   answer.kind = EventKind::kAnswer;

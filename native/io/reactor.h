@@ -25,6 +25,7 @@
 #include <array>
 #include <optional>
 
+#include "base/histogram.h"
 #include "core/engine.h"
 #include "io/lan_set.h"
 #include "io/mailbox.h"
@@ -54,6 +55,7 @@ class Reactor {
   // A round: reactor.cc.
   void round();
   void wait(Instant until);
+  void note_lateness(Instant at);
   [[nodiscard]] bool listen(int epoll, Duration at_most);
   void take_ready(const epoll_event& event);
   void tick();
@@ -96,6 +98,8 @@ class Reactor {
   Instant now_;           // never decreases; what the engine was told last
   ClockReading reading_;  // the same moment on both clocks
   Pace pace_;
+  std::optional<Instant> timer_;  // that of the last wait, until it is known whether it was reached
+  Histogram timer_lateness_;
   uint64_t packets_ = 0;   // of this round
   bool heard_all_ = true;  // this round found every LAN's socket empty
   bool doorbell_rang_ = true, notices_wait_ = true, wake_wanted_ = false;

@@ -2,6 +2,8 @@
 
 #include <linux/rtnetlink.h>
 
+#include "io/clock.h"
+
 namespace faild {
 namespace {
 
@@ -51,11 +53,13 @@ void RouteWriter::submit_batch(std::span<const RouteOp> ops, std::span<RouteResu
     results[i] = {ops[i].id, kNoAnswer};
     size += encode_route_op(ops[i], std::span(out_).subspan(size, kMaxRouteMessageBytes));
   }
+  const Instant asked = monotonic_now();
   if (const int error = socket_.send(std::span(out_).first(size))) {
     for (RouteResult& result : results) result.error = error;
     return;
   }
   read_answers(results);
+  round_trips_.add(monotonic_now() - asked);
 }
 
 void RouteWriter::read_answers(std::span<RouteResult> results) {

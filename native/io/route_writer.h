@@ -10,6 +10,7 @@
 #include <array>
 #include <span>
 
+#include "base/histogram.h"
 #include "base/limits.h"
 #include "base/routes.h"
 #include "io/netlink_socket.h"
@@ -27,6 +28,8 @@ class RouteWriter {
 
   [[nodiscard]] uint32_t port_id() const { return socket_.port_id(); }
   [[nodiscard]] const RouteRefusal& last_refusal() const { return last_refusal_; }
+  // Of every batch that the kernel took.
+  [[nodiscard]] const Histogram& round_trips() const { return round_trips_; }
 
  private:
   // ACKs of this many fit a receive buffer that no capability enlarged (net.core.rmem_max, 208
@@ -37,6 +40,7 @@ class RouteWriter {
 
   NetlinkSocket socket_;
   RouteRefusal last_refusal_;
+  Histogram round_trips_;
   std::array<uint8_t, kBatch * kMaxRouteMessageBytes> out_{};
   std::array<uint8_t, 32768> in_{};
 };

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "core/engine.h"
 #include "wire/frame.h"
 
@@ -82,6 +83,16 @@ struct RouteRefusal {
   RouteOp op;
 };
 
+// What the engine's thread measures of itself and of the kernel, since its start.
+struct Histograms {
+  // How much later it ran than its timer was set to, of every wait that reached that time, whatever
+  // ended it. What comes before its time is no matter of the timer.
+  Histogram timer_lateness;
+  // From the system call that hands the kernel a batch of route operations (128 at most) to its
+  // last answer.
+  Histogram netlink_round_trip;
+};
+
 // Which rings of the flight recorder are asked for.
 struct ProbeQuery {
   HostId host;                  // zero: of everybody
@@ -99,6 +110,7 @@ struct Snapshot {
   std::vector<LanRow> lans;
   Counters counters;
   TransportCounters transport;
+  Histograms histograms;
   RouteRefusal last_refusal;
 
   // Asked for with a query: these rings of the flight recorder, and no tables.

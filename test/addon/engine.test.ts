@@ -97,6 +97,13 @@ async function readsRecorder(t: Test, engine: NativeEngine): Promise<void> {
   t.match(await engine.probes({ ...query, host: other }), { recordings: { length: 4 } });
 }
 
+function countsTime(t: Test, { histograms }: NativeSnapshot): void {
+  for (const { boundsUs, counts, sumUs } of Object.values(histograms)) {
+    t.equal(counts.length, boundsUs.length + 1);
+    t.ok(sumUs > 0, 'timers are late, and the kernel was asked for rules and neighbours');
+  }
+}
+
 function carriesEvidence(t: Test, down: NativeEvent): void {
   const [dump] = down.dumps ?? [];
   const heard = dump?.path.probes.filter(({ sent, refused }) => !sent && !refused) ?? [];
@@ -120,6 +127,7 @@ t.test('two engines over two LANs', { skip }, async (t) => {
       t.same(pathStates(snapshot), ['0 up', '1 up']);
       t.equal(snapshot.peers.length, 1);
       t.ok((snapshot.counters.packetsReceived ?? 0) > 0);
+      countsTime(t, snapshot);
       t.match(engine.facts(), { transport: 'raw' });
       await readsRecorder(t, engine);
     }

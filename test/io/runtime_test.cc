@@ -167,6 +167,43 @@ TEST_CASE("an interface that is deleted is not replaced by the one that took its
   CHECK(Host::eventually([&] { return lan(0).carrier && lan(1).interface.view() == "ethB"; }));
 }
 
+// Alone on its LANs: nothing but its timer wakes the engine's thread to speak.
+TEST_CASE("every wait that reached its time is counted, and so is every batch of routes") {
+  Lans lans;
+  lans.start(0, Transport::kRaw);
+  Host& host = lans.hosts[0];
+  const auto first = host.snapshot();
+  (void)host.count([](const Event&) { return false; });
+  (void)host.wait_for([](const Event&) { return false; }, 1);  // a second passes
+  const auto second = host.snapshot();
+  const uint64_t rounds = host.runtime->heartbeat_count();
+
+  const uint64_t turns = (second->counters.packets_sent - first->counters.packets_sent) / 2;
+  const Histogram &early = first->histograms.timer_lateness,
+                  &late = second->histograms.timer_lateness;
+  const uint64_t waits = late.count() - early.count();
+  CHECK(turns > 10);
+  CHECK(waits >= turns * 9 / 10);
+  CHECK(late.count() <= rounds);
+  const Duration lateness = late.sum() - early.sum();
+  CHECK(lateness > Duration());
+  CHECK(lateness < second->taken - first->taken);
+
+  const auto batches = [](const auto& taken) -> const Histogram& {
+    return taken->histograms.netlink_round_trip;
+  };
+  CHECK(batches(second).count() > 0);  // the rules, at the start
+  CHECK(batches(second).count() <= second->counters.route_ops);
+  lans.start(1, Transport::kRaw);
+  lans.meet();
+  const auto third = host.snapshot();  // a peer's neighbour entries and standby routes
+  CHECK(batches(third).count() > batches(second).count());
+  const uint64_t more = third->counters.route_ops - second->counters.route_ops;
+  CHECK(batches(third).count() - batches(second).count() <= more);
+  CHECK(batches(third).sum() > batches(second).sum());
+  CHECK(batches(third).sum() - batches(second).sum() < third->taken - second->taken);
+}
+
 TEST_CASE("without a capability: another transport, or an error that says what to grant") {
   Lans lans;
   RuntimeConfig config = lans.config(0, Transport::kAutomatic);

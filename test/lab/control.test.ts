@@ -133,6 +133,8 @@ t.test('an outage, as the commands tell it', async (t) => {
   const metrics = await scrape(socket);
   t.match(metrics, /^faild_failovers_total\{scope="path",reason="\S+"\} [1-9]/m);
   t.match(metrics, /^faild_detection_seconds_count [1-9]/m);
+  t.match(metrics, /^faild_timer_lateness_seconds_count [1-9]/m);
+  t.match(metrics, /^faild_netlink_round_trip_seconds_count [1-9]/m);
   t.match(metrics, /^faild_paths\{lan="A",state="down"\} 1$/m);
   t.match(metrics, /^faild_path_moved\{peer="host2",peer_id="\w+",lan="A"\} 1$/m);
   await reports(t, lab);

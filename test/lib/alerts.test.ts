@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 
 import { eventKinds } from '../../lib/config/event-kinds.js';
 import { Metrics } from '../../lib/metrics/metrics.js';
-import { sketch } from './statuses.js';
+import { measured, sketch } from './statuses.js';
 
 interface Rule {
   alert: string;
@@ -66,7 +66,8 @@ async function exported(): Promise<Map<string, Set<string>>> {
     loss: 0,
     roundTripUs: null,
   });
-  const text = await metrics.text(sketch({ web1: { A: { state: 'down', via: 'B' }, B: 'up' } }));
+  const status = sketch({ web1: { A: { state: 'down', via: 'B' }, B: 'up' } });
+  const text = await metrics.text(measured(status));
   const series = new Map<string, Set<string>>();
   for (const [, name = '', labels = ''] of text.matchAll(/^(faild_\w+)(?:\{(.*)\})? /gm)) {
     const known = series.get(name) ?? new Set();

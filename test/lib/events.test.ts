@@ -6,6 +6,7 @@ import { type FaildEvent, translate } from '../../lib/cluster/events.js';
 import { Peers } from '../../lib/cluster/peers.js';
 import type { NativeEvent, NativePathRow, NativeSnapshot } from '../../lib/engine/native.js';
 import { describe } from '../../lib/journal/log-lines.js';
+import { plainHistograms } from './statuses.js';
 
 const web2 = '00000000000000b2';
 const now = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicUs: 5_000_000 };
@@ -64,6 +65,7 @@ const snapshot: NativeSnapshot = {
   lans: [],
   counters: {},
   drops: {},
+  histograms: plainHistograms,
   decodeErrors: {},
 };
 

@@ -51,6 +51,24 @@ t.test('one that makes no round in five looks does, and that is said once', asyn
   t.equal(said.at(-1), "info: the engine's thread goes round again");
 });
 
+t.test('a look that comes late says by how much', async (t) => {
+  const env = { WATCHDOG_USEC: '80000', WATCHDOG_PID: String(process.pid) }; // a look every 10 ms
+  const service = new Service(env, listen().voice);
+  t.teardown(() => service.stopping());
+  const late: number[] = [];
+  const looked = new Promise<void>((resolve) => {
+    service.watch(sleeper(), (us) => {
+      late.push(us);
+      if (late.length === 2) resolve();
+    });
+  });
+  const until = performance.now() + 200;
+  while (performance.now() < until);
+  await looked;
+  t.ok((late[0] ?? 0) >= 185_000, `${late[0]} us: the loop was blocked for 190 ms of it`);
+  t.ok((late[1] ?? -1) >= 0 && (late[1] ?? 0) < (late[0] ?? 0), `${late[1]} us: and not again`);
+});
+
 t.test(
   "the manager's variables are not for children; a deaf one is complained of once",
   async (t) => {

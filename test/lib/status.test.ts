@@ -6,6 +6,7 @@ import { anyPathDown, buildStatus, type Status } from '../../lib/cluster/status.
 import { parseConfig } from '../../lib/config/config.js';
 import type { NativePathRow, NativeSnapshot } from '../../lib/engine/native.js';
 import { renderStatus } from '../../lib/text/status.js';
+import { plainHistograms } from './statuses.js';
 
 const web1 = '00000000000000a1';
 const web10 = '00000000000000b1';
@@ -85,6 +86,7 @@ const snapshot: NativeSnapshot = {
   ],
   counters: { failovers: 1 },
   drops: { 'old-sequence': 0 },
+  histograms: plainHistograms,
   decodeErrors: { 'too-short': 0 },
   frameErrors: {},
 };

@@ -1,5 +1,6 @@
 // Status documents for tests, written down as little as possible: peers with the states of their
 // paths, all else as on a host where all is well.
+import type { Measured } from '../../lib/cluster/faild.js';
 import type { Status, StatusPath } from '../../lib/cluster/status.js';
 
 type PathSketch = Partial<StatusPath> | StatusPath['state'];
@@ -36,6 +37,17 @@ export function sketch(
     ),
   );
   return { ...status, alternates };
+}
+
+const boundsUs = [10, 50, 1000];
+/** Six waits, one of them later than all bounds, and three batches of routes. */
+export const plainHistograms: Measured['histograms'] = {
+  timerLateness: { boundsUs, counts: [1, 4, 0, 1], sumUs: 2_000_150.5 },
+  netlinkRoundTrip: { boundsUs, counts: [0, 2, 1, 0], sumUs: 180 },
+};
+
+export function measured(status: Status): Measured {
+  return { status, histograms: plainHistograms };
 }
 
 export function idOf(name: string): string {
