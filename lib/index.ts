@@ -19,6 +19,7 @@ export type {
   Timing,
 } from './cluster/events.js';
 export { cleanup, type EmbedderOptions, Faild } from './cluster/faild.js';
+export type { HostDrainAction, HostDrainAnswer } from './cluster/host-drain.js';
 export type { MoveAction, MoveAnswer, MoveScope } from './cluster/moves.js';
 export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './cluster/policy.js';
 export type {

@@ -20,6 +20,7 @@ const kAnswers = [
   ['faild.probes/1', 'ProbesAnswer', 'GET /v1/probes/recent, faild probes --json'],
   ['faild.reload/1', 'ReloadAnswer', 'POST /v1/reload, faild reload --json'],
   ['faild.move/1', 'MoveAnswer', 'POST /v1/drain and the like, faild drain --json'],
+  ['faild.host-drain/1', 'HostDrainAnswer', 'POST /v1/drain-host, faild drain --host --json'],
   ['faild.cut/1', 'CutAnswer', 'POST /v1/cut and /v1/heal'],
   ['faild.bench/1', 'BenchReport', 'faild bench PEER --json'],
   ['faild.bench-cut/1', 'CutReport', 'faild bench --cut LAN --json'],

@@ -150,6 +150,7 @@ const kPlan: NativeRuntimeConfig['plan'] = {
   source: 'own',
   allowed: [],
   drained: [],
+  hostDrained: false,
   timing: [],
 };
 

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { FaildError } from '../base/errors.js';
 import { readDuration } from '../base/units.js';
 import type { Explanation } from '../cluster/explain.js';
+import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import type { MoveAction, MoveAnswer } from '../cluster/moves.js';
 import type { StatusEngine } from '../cluster/status.js';
 import type { PathsView, PeersView } from '../cluster/views.js';
@@ -21,6 +22,10 @@ interface Shown extends DaemonOptions {
 interface EventsShown extends Shown {
   follow?: true;
   since?: string;
+}
+
+interface DrainShown extends Shown {
+  host?: true;
 }
 
 interface ProbesShown {
@@ -107,20 +112,24 @@ function addMoves(add: Add, socketOf: (command: Command) => Promise<string>): vo
   }
   for (const action of ['drain', 'undrain'] as const) {
     add(action, moveTexts[action])
-      .argument('<lan>', 'a LAN by name')
+      .argument('[lan]', 'a LAN by name')
+      .option('--host', 'the whole host: peers take its silence for planned')
       .option(...asJson)
-      .addHelpText('after', helpOf('traffic stays: nothing else reaches some peer', drainHelp))
-      .action(async (lan: string, options: Shown, command: Command) =>
-        move(await socketOf(command), action, { lan, peer: undefined }, options),
-      );
+      .addHelpText('after', helpOf(drainNotWell, drainHelp))
+      .action(async (lan: string | undefined, options: DrainShown, command: Command) => {
+        if ((lan === undefined) === !options.host) throw unclearDrain(action);
+        const socket = await socketOf(command);
+        if (lan === undefined) await drainHost(socket, action, options);
+        else await move(socket, action, { lan, peer: undefined }, options);
+      });
   }
 }
 
 const moveTexts: Record<MoveAction, string> = {
   failover: 'move traffic for the addresses on a LAN to the alternates, and keep it there',
   switchback: 'let traffic return that was moved by hand, or that waits for this',
-  drain: 'free a LAN of traffic before maintenance, at the peers as well',
-  undrain: 'let traffic return to a LAN',
+  drain: 'free a LAN of traffic before maintenance, or announce that this host will be away',
+  undrain: 'let traffic return to a LAN, or say that this host is back',
 };
 
 const statusExamples = `
@@ -146,9 +155,13 @@ const moveHelp = `
   faild failover A host7    traffic for host7's address on LAN A takes another LAN
   faild switchback A host7  and may return
 Only this host's own traffic is moved. To take a LAN out of service, drain it.`;
+const drainNotWell =
+  'traffic stays: nothing else reaches some peer (--host: a peer did not acknowledge it)';
 const drainHelp = `
   faild drain A             then work on LAN A; faild paths shows who is still reached by it
   faild undrain A
+  faild drain --host        then reboot: no peer will blame this host for its silence
+  faild undrain --host
 A drain lasts until 'undrain', over restarts as well.`;
 const reloadExamples = `
   faild check && sudo faild reload`;
@@ -260,6 +273,23 @@ async function reload(socket: string, { json }: Shown): Promise<void> {
   const { renderReload } = await import('../control/reload.js');
   const answer = await askReload(socket);
   finish(answer, json, renderReload(answer), false);
+}
+
+async function drainHost(
+  socket: string,
+  action: 'drain' | 'undrain',
+  { json }: Shown,
+): Promise<void> {
+  const { askToAct } = await import('../control/client.js');
+  const { renderHostDrain } = await import('../text/moves.js');
+  const answer = await askToAct<HostDrainAnswer>(socket, `/v1/${action}-host`);
+  finish(answer, json, renderHostDrain(answer), answer.untold.length > 0);
+}
+
+function unclearDrain(action: string): FaildError {
+  const ways = `'faild ${action} LAN', or 'faild ${action} --host' for the whole host`;
+  const line = `${action}: say what: ${ways}`;
+  return new FaildError('EINVAL', line, { exitStatus: 2 });
 }
 
 /** A thread that hangs outweighs what it said last. */

@@ -112,6 +112,9 @@ export interface EventDetails {
    */
   'lan-muted': Muting;
   'lan-unmuted': Muting;
+  /** Its host was drained: when it falls silent on every LAN, that is no fault. Until `undrained`. */
+  'peer-drained': { peer: PeerRef };
+  'peer-undrained': { peer: PeerRef };
   /**
    * Events that this reader, or faild itself, was too slow to take. Where faild was, what became of
    * peers, paths and LANs meanwhile follows from the table; a slow reader asks status().
@@ -195,6 +198,8 @@ const translations: { [Kind in Exclude<EventKind, 'lost'>]: Translation } = {
   'table-full': (event, names) => ({ peer: peerOrNull(event, names) }),
   'lan-muted': muting,
   'lan-unmuted': muting,
+  'peer-drained': peerOnly,
+  'peer-undrained': peerOnly,
 };
 
 /** Undefined for records that are not for users (answers to commands). */
@@ -229,10 +234,12 @@ function pathChange(event: NativeEvent, names: NameBook): PathDetail {
 }
 
 /** kMutedIn, kMutedOut and both (native/core/events.h). */
-const muteDirections: Record<number, MuteDirection> = { 1: 'in', 2: 'out', 3: 'both' };
+export function muteDirectionOf(bits: number): MuteDirection {
+  return bits === 1 ? 'in' : bits === 2 ? 'out' : 'both';
+}
 
 function muting({ lan, count, silenceUs }: NativeEvent, names: NameBook): Muting {
-  return { lan: names.lan(lan), direction: muteDirections[count] ?? 'both', forUs: silenceUs };
+  return { lan: names.lan(lan), direction: muteDirectionOf(count), forUs: silenceUs };
 }
 
 function evidence(event: NativeEvent): Evidence {

@@ -61,7 +61,7 @@ export interface Way {
 }
 
 export interface Explanation extends Head<'faild.explain/1'> {
-  peer: PeerRef & { incarnation: string; requestor: boolean };
+  peer: PeerRef & { incarnation: string; requestor: boolean; drained: boolean };
   plan: StatusPlan;
   network: ExplainFacts;
   paths: ExplainedPath[];
@@ -77,10 +77,10 @@ export function explain(
   recorder: NativeProbes | null,
 ): Explanation {
   const peer = findPeer(status.peers, wanted);
-  const { id, name, incarnation, requestor, paths } = peer;
+  const { id, name, incarnation, requestor, drained, paths } = peer;
   return {
     ...headOf(status, 'faild.explain/1'),
-    peer: { id, name, incarnation, requestor },
+    peer: { id, name, incarnation, requestor, drained },
     plan: status.plan,
     network,
     paths: paths.flatMap((path) => explainPath(status, peer, path, recorder)),

@@ -32,6 +32,12 @@ import { readDrained, writeDrained } from './drained.js';
 import { EventQueue, type EventStream } from './event-queue.js';
 import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
+import {
+  answerHostDrain,
+  type HostDrainAction,
+  type HostDrainAnswer,
+  untoldOf,
+} from './host-drain.js';
 import { type Identity, takeIdentity } from './identity.js';
 import {
   answerMove,
@@ -55,6 +61,8 @@ const recentCapacity = 4096;
 /** How long a move on command is waited for; the engine needs milliseconds for a large cluster. */
 const moveWithinMs = 2000;
 const lookAgainMs = 5;
+/** Peers are asked for their acknowledgment 500 us apart; each may need to be asked again. */
+const toldWithinMs = (peers: number): number => 2000 + peers;
 
 /** Events published at a time: then the readers get a turn, so that a burst fits their queues. */
 const publishedAtOnce = 1024;
@@ -123,10 +131,12 @@ export class Faild implements AsyncDisposable {
     const { lans, warnings } = chooseLans(interfaces, config.lans, config.ignoredInterfaces);
     const identity = takeIdentity(config.stateDir);
     const left = readDrained(config.stateDir);
-    const drained = left.map((name) => indexOf(lans, name)).filter((index) => index >= 0);
+    const drained = left.lans.map((name) => indexOf(lans, name)).filter((index) => index >= 0);
     const made = makePlan(policy, { config, lans, peers: [] });
-    const plan = { ...made, drained, timing: timingsOf(config, lans) };
-    this.warnings = [...warnings, ...drained.map((index) => stillDrained(lans[index]))];
+    const timing = timingsOf(config, lans);
+    const plan = { ...made, drained, hostDrained: left.host, timing };
+    const still = drained.map((index) => stillDrained(lans[index]));
+    this.warnings = [...warnings, ...still, ...(left.host ? [hostStillDrained] : [])];
     this.lans = lans;
     this.#peers = new Peers(lans);
     this.#policy = policy;
@@ -217,6 +227,19 @@ export class Faild implements AsyncDisposable {
   }
 
   /**
+   * Announces that this host may fall silent: peers then take that for planned. It moves nothing.
+   * Resolves when every peer that is up has acknowledged it, or names those that have not in time.
+   * Holds, and is kept, as the drain of a LAN.
+   */
+  drainHost(): Promise<HostDrainAnswer> {
+    return this.#drainHost('drain-host');
+  }
+
+  undrainHost(): Promise<HostDrainAnswer> {
+    return this.#drainHost('undrain-host');
+  }
+
+  /**
    * Our own heartbeats on a LAN are not sent, or not read, for so long at most: peers and this host
    * take it for dead. Refused where traffic could not move or would not return by itself. For
    * measuring; all other packets pass.
@@ -267,10 +290,11 @@ export class Faild implements AsyncDisposable {
    * interval before it can hurt (docs/wire.md), so that this is no fault to anybody.
    */
   async reconfigure(config: Config): Promise<void> {
-    await this.#changePlan(async ({ plan: { drained } }) => {
+    await this.#changePlan(async ({ plan: { drained, hostDrained } }) => {
       const { peers } = await this.status();
       const plan = makePlan(this.#policy, { config, lans: this.lans, peers });
-      return { config, plan: { ...plan, drained, timing: timingsOf(config, this.lans) } };
+      const timing = timingsOf(config, this.lans);
+      return { config, plan: { ...plan, drained, hostDrained, timing } };
     });
   }
 
@@ -321,8 +345,21 @@ export class Faild implements AsyncDisposable {
       const others = plan.drained.filter((index) => index !== lan);
       return { plan: { ...plan, drained: action === 'drain' ? [...others, lan] : others } };
     });
-    this.#keepDrained(action, name);
+    this.#keepDrained(`${action} ${name}`);
     return await this.#answerMove(action, { lan: name, peer: null });
+  }
+
+  async #drainHost(action: HostDrainAction): Promise<HostDrainAnswer> {
+    const hostDrained = action === 'drain-host';
+    await this.#changePlan(async ({ plan }) => ({ plan: { ...plan, hostDrained } }));
+    this.#keepDrained(`${action.replace('-', ' --')}`);
+    let status = await this.status();
+    const endMs = toldWithinMs(status.peers.length);
+    for (let ms = 0; ms < endMs && untoldOf(status).length > 0; ms += lookAgainMs) {
+      await pause(lookAgainMs);
+      status = await this.status();
+    }
+    return answerHostDrain(action, status);
   }
 
   /** What leaves is waited for; what returns does so in its own time (hold time, two steps). */
@@ -336,13 +373,13 @@ export class Faild implements AsyncDisposable {
     return answerMove(action, status, scope);
   }
 
-  #keepDrained(action: 'drain' | 'undrain', lan: string): void {
+  #keepDrained(action: string): void {
     const { config, plan } = this.#facts;
-    const names = plan.drained.flatMap((index) => this.lans[index]?.name ?? []);
+    const lans = plan.drained.flatMap((index) => this.lans[index]?.name ?? []);
     try {
-      writeDrained(config.stateDir, names);
+      writeDrained(config.stateDir, { lans, host: plan.hostDrained });
     } catch (error) {
-      const line = `${action} ${lan} is done, but a restart would forget it: ${messageOf(error)}`;
+      const line = `${action} is done, but a restart would forget it: ${messageOf(error)}`;
       throw new FaildError(codeOf(error) ?? 'EBADSTATE', line, { cause: error });
     }
   }
@@ -428,6 +465,9 @@ function indexOf(lans: readonly NativeLan[], lan: string): number {
 function stillDrained(lan: NativeLan | undefined): string {
   return `LAN ${lan?.name} is drained still: 'faild undrain ${lan?.name}' lets traffic return`;
 }
+
+const hostStillDrained =
+  "this host is drained still: peers take its silence for planned, until 'faild undrain --host'";
 
 function readClock(): ClockReading {
   return { wallMs: wallMs(), monotonicUs: native.monotonicUs() };

@@ -13,7 +13,7 @@ import type { StatusPeer } from './status.js';
  * What the engine executes alone; lib/engine/native.ts says what each field means. What the
  * operator drains is his own matter, and the timing that of the configuration: faild.ts adds both.
  */
-export type Plan = Omit<NativePlan, 'drained' | 'timing'>;
+export type Plan = Omit<NativePlan, 'drained' | 'hostDrained' | 'timing'>;
 
 export interface PolicyInput {
   config: Readonly<Config>;

@@ -17,7 +17,7 @@ import type {
   PathStateName,
 } from '../engine/native.js';
 import type { Look } from '../engine/snapshots.js';
-import type { LanRef, PeerRef } from './events.js';
+import { type LanRef, type MuteDirection, muteDirectionOf, type PeerRef } from './events.js';
 import type { Identity } from './identity.js';
 
 export interface Status {
@@ -57,6 +57,8 @@ export interface StatusHost {
   id: string;
   name: string;
   incarnation: string;
+  /** Drained as a whole: its peers will take its silence for planned, until `undrain`. */
+  drained: boolean;
 }
 
 export interface StatusEngine {
@@ -76,7 +78,8 @@ export interface StatusSettings extends NativeTiming {
 }
 
 /** As lib/engine/native.ts says it, with LANs by name. */
-export interface StatusPlan extends Omit<NativePlan, 'preference' | 'drained' | 'timing'> {
+export interface StatusPlan
+  extends Omit<NativePlan, 'preference' | 'drained' | 'hostDrained' | 'timing'> {
   /** The first alternate first. */
   preference: string[];
   /** Kept free of traffic on command, until `undrain`. */
@@ -110,6 +113,8 @@ export interface StatusLan extends LanRef, NativeTiming {
   moved: boolean;
   /** Kept free of traffic on command. */
   drained: boolean;
+  /** Our own heartbeats on it are not sent, or not read, on command; for so long at most. */
+  muted: { direction: MuteDirection; forUs: number } | null;
   addresses: string[];
   paths: { up: number; down: number; other: number };
   sent: number;
@@ -119,6 +124,10 @@ export interface StatusLan extends LanRef, NativeTiming {
 export interface StatusPeer extends PeerRef {
   incarnation: string;
   requestor: boolean;
+  /** Its host is drained: when it falls silent on every LAN, that is no fault. */
+  drained: boolean;
+  /** It has yet to acknowledge whether this host is drained. */
+  untold: boolean;
   paths: StatusPath[];
 }
 
@@ -174,7 +183,7 @@ export interface RunFacts {
 export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Status {
   const { snapshot, alive, heartbeats } = look;
   const { config, identity, plan, engine } = facts;
-  const { timing: _, ...shownPlan } = plan; // told with each LAN
+  const { timing: _, hostDrained, ...shownPlan } = plan; // told with each LAN, with the host
   const names = snapshot.lans.map((row) => row.name);
   const peers = buildPeers(snapshot, names, now);
   return {
@@ -183,7 +192,12 @@ export function buildStatus(look: Look, facts: RunFacts, now: ClockReading): Sta
     takenAt: isoOf(snapshot.takenUs, now),
     ageUs: micros(now.monotonicUs - snapshot.takenUs),
     engine: { alive, heartbeats },
-    host: { id: identity.host, name: config.hostName, incarnation: identity.incarnation },
+    host: {
+      id: identity.host,
+      name: config.hostName,
+      incarnation: identity.incarnation,
+      drained: hostDrained,
+    },
     cluster: config.cluster,
     settings: {
       requestor: config.requestor,
@@ -240,6 +254,7 @@ function buildLan(
     carrier: row.carrier,
     moved: row.moved,
     drained: drained.includes(row.index),
+    muted: mutingOf(row, takenUs),
     addresses: row.addresses,
     intervalUs: row.intervalUs,
     paceUs: row.paceUs,
@@ -249,6 +264,11 @@ function buildLan(
     sent: row.sent,
     received: row.received,
   };
+}
+
+function mutingOf({ muted, mutedUntilUs }: NativeLanRow, takenUs: number): StatusLan['muted'] {
+  if (mutedUntilUs === null) return null;
+  return { direction: muteDirectionOf(muted), forUs: micros(Math.max(0, mutedUntilUs - takenUs)) };
 }
 
 /** Sorted by name, so that two looks at the table differ only where the cluster does. */
@@ -280,6 +300,8 @@ function buildPeer(
     name: peer.name || peer.host,
     incarnation: peer.incarnation,
     requestor: peer.requestor,
+    drained: peer.drained,
+    untold: peer.untold,
     paths: [...paths]
       .sort((a, b) => a.lan - b.lan)
       .map((path) => buildPath(path, takenUs, names, now)),

@@ -16,7 +16,7 @@ export interface Head<Schema extends string> {
 
 /**
  * `up`: all its paths are; `partly`: some; `down`: none, and it did not say goodbye; `stopped`: it
- * said goodbye; `unknown`: not judged yet.
+ * said goodbye, or its host is drained and silent; `unknown`: not judged yet.
  */
 export type PeerState = 'up' | 'partly' | 'down' | 'stopped' | 'unknown';
 
@@ -24,6 +24,8 @@ export interface PeerSummary extends PeerRef {
   state: PeerState;
   incarnation: string;
   requestor: boolean;
+  /** Its host is drained: when it falls silent on every LAN, that is no fault. */
+  drained: boolean;
   paths: { up: number; down: number; other: number };
   /** Paths whose traffic takes another LAN now. */
   moved: number;
@@ -59,7 +61,8 @@ export function pathsView(status: Status, peers: readonly StatusPeer[]): PathsVi
   return { ...headOf(status, 'faild.paths/1'), paths };
 }
 
-function summaryOf({ id, name, incarnation, requestor, paths }: StatusPeer): PeerSummary {
+function summaryOf(peer: StatusPeer): PeerSummary {
+  const { id, name, incarnation, requestor, drained, paths } = peer;
   const count = (state: string): number => paths.filter((path) => path.state === state).length;
   const [up, down] = [count('up'), count('down')];
   const heard = paths.flatMap(({ lastHeardUs }) => lastHeardUs ?? []);
@@ -69,6 +72,7 @@ function summaryOf({ id, name, incarnation, requestor, paths }: StatusPeer): Pee
     state: stateOf(paths, up, down),
     incarnation,
     requestor,
+    drained,
     paths: { up, down, other: paths.length - up - down },
     moved: paths.filter(({ via }) => via !== null).length,
     lastHeardUs: heard.length === 0 ? null : Math.min(...heard),

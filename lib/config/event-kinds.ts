@@ -26,6 +26,8 @@ export const eventKinds = [
   'table-full',
   'lan-muted',
   'lan-unmuted',
+  'peer-drained',
+  'peer-undrained',
   'lost',
 ] as const;
 

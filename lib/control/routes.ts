@@ -14,6 +14,7 @@
 //   POST /v1/reload                 read the configuration again (reload.ts)
 //   POST /v1/failover?lan=[&peer=]  move traffic by hand (moves.ts); so do switchback, drain?lan=
 //                                   and undrain?lan=
+//   POST /v1/drain-host             this host's silence is planned (host-drain.ts); undrain-host
 //   POST /v1/cut?lan=&direction=&for= mute our own heartbeats on a LAN for a while (cuts.ts)
 //   POST /v1/heal?lan=              and hear them again
 //
@@ -26,6 +27,7 @@ import type { EventStream } from '../cluster/event-queue.js';
 import type { Recent } from '../cluster/event-ring.js';
 import type { FaildEvent } from '../cluster/events.js';
 import { type ExplainFacts, explain } from '../cluster/explain.js';
+import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import { findPeer, type MoveAnswer, type MoveScope } from '../cluster/moves.js';
 import {
   beginProbes,
@@ -61,6 +63,8 @@ export interface ControlTarget {
   switchback(scope: MoveScope): Promise<MoveAnswer>;
   drain(lan: string): Promise<MoveAnswer>;
   undrain(lan: string): Promise<MoveAnswer>;
+  drainHost(): Promise<HostDrainAnswer>;
+  undrainHost(): Promise<HostDrainAnswer>;
   cut(order: CutOrder): Promise<CutAnswer>;
   heal(lan: string): Promise<CutAnswer>;
 }
@@ -158,6 +162,8 @@ const routes: Record<string, Route> = {
   ),
   '/v1/drain': postJson(['lan*'], (running, { lan = '' }) => running.drain(lan)),
   '/v1/undrain': postJson(['lan*'], (running, { lan = '' }) => running.undrain(lan)),
+  '/v1/drain-host': postJson([], (running) => running.drainHost()),
+  '/v1/undrain-host': postJson([], (running) => running.undrainHost()),
   '/v1/cut': postJson(['lan*', 'direction*', 'for*'], (running, query) =>
     running.cut(cutOf(query)),
   ),

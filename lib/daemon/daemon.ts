@@ -5,6 +5,7 @@ import { ConfigFaults, messageOf, showFault } from '../base/errors.js';
 import { showDuration } from '../base/units.js';
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
 import { Faild } from '../cluster/faild.js';
+import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import { namespaceId } from '../cluster/kernel-routes.js';
 import type { MoveAnswer } from '../cluster/moves.js';
 import { followProbes } from '../cluster/probes-live.js';
@@ -21,7 +22,7 @@ import { Hooks } from '../journal/hooks.js';
 import { type Log, openLog } from '../journal/log.js';
 import { Metrics } from '../metrics/metrics.js';
 import { serveMetrics } from '../metrics/metrics-server.js';
-import { describeMove } from '../text/moves.js';
+import { describeHostDrain, describeMove } from '../text/moves.js';
 import { renderSummary } from '../text/status.js';
 import { Service, type Watched } from './service.js';
 
@@ -129,6 +130,8 @@ function controlled(
     switchback: (scope) => saying(faild.switchback(scope), log),
     drain: (lan) => saying(faild.drain(lan), log),
     undrain: (lan) => saying(faild.undrain(lan), log),
+    drainHost: () => sayingHost(faild.drainHost(), log),
+    undrainHost: () => sayingHost(faild.undrainHost(), log),
     cut: (order) => faild.cut(order),
     heal: (lan) => faild.heal(lan),
   };
@@ -139,6 +142,13 @@ async function saying(moving: Promise<MoveAnswer>, log: Log): Promise<MoveAnswer
   const answer = await moving;
   const { action, lan, peer, paths, away } = answer;
   log.info(`on command: ${describeMove(answer)}`, { action, lan, peer, paths, away });
+  return answer;
+}
+
+async function sayingHost(draining: Promise<HostDrainAnswer>, log: Log): Promise<HostDrainAnswer> {
+  const answer = await draining;
+  const { action, peers, untold } = answer;
+  log.info(`on command: ${describeHostDrain(answer)}`, { action, peers, untold });
   return answer;
 }
 

@@ -76,6 +76,8 @@ export interface NativePlan {
    * told to leave them.
    */
   drained: number[];
+  /** The whole host: peers are told that it may fall silent by plan. It moves nothing. */
+  hostDrained: boolean;
   /**
    * By LAN. A change takes hold at once, but a longer interval is kept only when at least ten
    * inquiries at the old one have announced it.
@@ -227,6 +229,10 @@ export interface NativePeerRow {
   incarnation: string;
   name: string;
   requestor: boolean;
+  /** It says that it may fall silent by plan. */
+  drained: boolean;
+  /** It has yet to acknowledge whether we are drained. */
+  untold: boolean;
 }
 export interface NativeLanRow extends NativeTiming {
   /** Between our inquiries now; shorter than `intervalUs` while a longer one is announced. */
@@ -238,6 +244,9 @@ export interface NativeLanRow extends NativeTiming {
   sinceUs: number;
   carrier: boolean;
   moved: boolean;
+  /** 1: in, 2: out, 3: both; and until when at most. */
+  muted: number;
+  mutedUntilUs: number | null;
   pathsUp: number;
   pathsDown: number;
   pathsOther: number;
@@ -401,6 +410,7 @@ export interface NativeHeartbeat {
   hearsYou: boolean;
   missingIsPartial: boolean;
   urgent: boolean;
+  drained: boolean;
   cluster: number;
   host: string;
   incarnation: string;

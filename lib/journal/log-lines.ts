@@ -20,7 +20,7 @@ export interface LogLine {
   message: string;
 }
 
-const muted: Record<MuteDirection, string> = {
+export const muted: Record<MuteDirection, string> = {
   in: 'read',
   out: 'sent',
   both: 'sent nor read',
@@ -42,7 +42,10 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
   ],
   'path-up': ['info', ({ path, reason }) => `up: ${showPath(path)}: ${upReason(reason)}`],
   'path-down': ['warn', (event) => `down: ${showPath(event.path)}: ${because(event)}`],
-  'path-stopped': ['info', ({ path }) => `stopped: ${showPath(path)} said goodbye`],
+  'path-stopped': [
+    'info',
+    ({ path, reason }) => `stopped: ${showPath(path)} ${stoppedBecause(reason)}`,
+  ],
   'lan-down': ['warn', (e) => `down: LAN ${e.lan.name} with ${paths(e.paths)}: ${because(e)}`],
   'lan-up': ['info', ({ lan }) => `up: LAN ${lan.name} (${lan.interface})`],
   failover: [
@@ -103,6 +106,11 @@ const lines: { [K in EventKind]: [Level, Describe<K>] } = {
     'info',
     ({ lan, forUs }) => `heartbeats count again on LAN ${lan.name}, after ${showDuration(forUs)}`,
   ],
+  'peer-drained': [
+    'info',
+    ({ peer }) => `drained: ${peer.name}: if it falls silent now, that was planned`,
+  ],
+  'peer-undrained': ['info', ({ peer }) => `not drained any more: ${peer.name}`],
   lost: ['warn', ({ count }) => `lost: ${count} events came too fast to be told; see faild status`],
 };
 
@@ -157,6 +165,11 @@ export function because(evidence: Evidence): string {
     default:
       return reason;
   }
+}
+
+/** How a peer went whose absence is no fault. */
+export function stoppedBecause(reason: string): string {
+  return reason === 'drained' ? 'is silent as planned: its host is drained' : 'said goodbye';
 }
 
 function showMissed(missed: number, intervalUs: number): string {

@@ -202,7 +202,10 @@ function describeEngine(write: Writer, status: Status): void {
   });
   write.gauge('engine_alive', "1: the engine's thread makes progress.", engine.alive ? 1 : 0);
   write.gauge('snapshot_age_seconds', 'Age of what the engine says here.', ageUs / 1e6);
+  write.gauge('host_drained', '1: drained by the operator.', host.drained ? 1 : 0);
   write.gauge('peers', 'Hosts known.', peers.length);
+  const drained = peers.filter((peer) => peer.drained).length;
+  write.gauge('peers_drained', 'Hosts whose silence would be planned.', drained);
   for (const [name, help, key] of engineCounters) {
     write.counter(name, help, counters[key] ?? 0);
   }

@@ -5,7 +5,7 @@ import type { Choice, ExplainedPath, Explanation, Way } from '../cluster/explain
 import type { KernelLook, KernelRoute } from '../cluster/kernel-routes.js';
 import type { StatusPath } from '../cluster/status.js';
 import type { RecordedProbe } from '../engine/probes.js';
-import { because, upReason } from '../journal/log-lines.js';
+import { because, stoppedBecause, upReason } from '../journal/log-lines.js';
 import { renderRecorded } from './probes.js';
 import { ageLine, engineLine } from './status.js';
 
@@ -20,7 +20,7 @@ const probesShown = 4;
 
 export function renderExplanation(told: Told): string {
   const { peer, paths, ifDied, kernelWhy } = told;
-  const role = peer.requestor ? 'requestor' : 'responder';
+  const role = `${peer.requestor ? 'requestor' : 'responder'}${peer.drained ? ', drained' : ''}`;
   return [
     ...engineLine(told),
     `${peer.name} (${peer.id})  ${role}, incarnation ${peer.incarnation}`,
@@ -56,7 +56,7 @@ function paragraph(explained: ExplainedPath, told: Told): string[] {
 
 function verdictOf(path: StatusPath): string {
   if (path.state === 'unknown') return 'not judged yet';
-  if (path.state === 'stopped') return 'it said goodbye';
+  if (path.state === 'stopped') return `it ${stoppedBecause(path.reason)}`;
   const { reason, lastHeardUs } = path;
   return path.state === 'up'
     ? upReason(reason)

@@ -1,5 +1,6 @@
 // What came of `failover`, `switchback`, `drain` and `undrain`, in a sentence. Pure; used by verbs.ts
 // and, for the log, by daemon.ts.
+import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import type { MoveAnswer } from '../cluster/moves.js';
 import { engineLine } from './status.js';
 
@@ -36,10 +37,30 @@ export function describeMove(answer: MoveAnswer): string {
   }
 }
 
+export function renderHostDrain(answer: HostDrainAnswer): string {
+  return [...engineLine(answer), describeHostDrain(answer), ''].join('\n');
+}
+
+/** One sentence, for the log as well. */
+export function describeHostDrain({ action, peers, untold }: HostDrainAnswer): string {
+  const drained = action === 'drain-host';
+  const what = drained ? 'this host is drained' : 'this host is not drained any more';
+  if (untold.length > 0) {
+    const names = listed(untold.map(({ name }) => name));
+    return `${what}, but ${names} did not acknowledge it${drained ? ': do not stop it yet' : ''}`;
+  }
+  if (peers === 0) return `${what}; no peer is up to hear of it`;
+  const all = peers === 1 ? 'its peer has' : `all ${peers} peers have`;
+  return `${what}, and ${all} acknowledged it${drained ? ': it may fall silent now' : ''}`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > maxListed ? ` and ${names.length - maxListed} more` : '';
+  return `${names.slice(0, maxListed).join(', ')}${more}`;
+}
+
 function stays({ action, lan, users }: MoveAnswer): string {
   const left = users.filter((user) => action === 'drain' || user.lan === lan);
   const names = [...new Set(left.map(({ peer }) => peer.name))];
-  const more = names.length > maxListed ? ` and ${names.length - maxListed} more` : '';
-  const listed = `${names.slice(0, maxListed).join(', ')}${more}`;
-  return `nothing else reaches ${listed}, whose traffic stays`;
+  return `nothing else reaches ${listed(names)}, whose traffic stays`;
 }

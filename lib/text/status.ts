@@ -10,11 +10,13 @@ import type {
   StatusPeer,
   StatusSettings,
 } from '../cluster/status.js';
+import { muted } from '../journal/log-lines.js';
 
 export function renderStatus(status: Status): string {
   return [
     ...engineLine(status),
     headline(status),
+    ...drainedLine(status),
     '',
     ...align(status.lans.map((lan) => lanRow(lan, status.settings))),
     '',
@@ -30,6 +32,12 @@ export function engineLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>):
   return [`THE ENGINE'S THREAD DOES NOT ANSWER: all of this is ${showDuration(ageUs)} old`, ''];
 }
 
+/** It is forgotten easily, for nothing is amiss. */
+function drainedLine({ host }: Status): string[] {
+  if (!host.drained) return [];
+  return ["THIS HOST IS DRAINED: peers take its silence for planned, until 'faild undrain --host'"];
+}
+
 /** How old a table is, under it. */
 export function ageLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>): string {
   const thread = engine.alive ? "the engine's thread is alive" : "the engine's thread hangs";
@@ -37,8 +45,11 @@ export function ageLine({ engine, ageUs }: Pick<Status, 'engine' | 'ageUs'>): st
 }
 
 /** One line: `LAN A up, LAN B down; 12 peers, 12 of 24 paths down`. */
-export function renderSummary({ lans, peers }: Status): string {
-  const words = lans.map(({ name, state }) => `LAN ${name} ${shownState(state)}`);
+export function renderSummary({ host, lans, peers }: Status): string {
+  const words = lans.map((lan) =>
+    [`LAN ${lan.name} ${shownState(lan.state)}`, ...onCommand(lan)].join(' '),
+  );
+  if (host.drained) words.unshift('drained');
   const paths = peers.flatMap((peer) => peer.paths);
   const down = paths.filter(({ state }) => state === 'down').length;
   const bad = down === 0 ? 'no path down' : `${down} of ${paths.length} paths down`;
@@ -68,12 +79,18 @@ export function lanRow(lan: StatusLan, settings: StatusSettings): Row {
     [
       lan.carrier ? '' : 'no carrier',
       lan.moved ? 'all traffic moved' : '',
-      lan.drained ? 'drained' : '',
+      ...onCommand(lan),
       ownTiming(lan, settings),
     ]
       .filter(Boolean)
       .join(', '),
   ];
+}
+
+function onCommand({ drained, muted: by }: StatusLan): string[] {
+  const mute =
+    by === null ? [] : [`muted (not ${muted[by.direction]}) for ${showDuration(by.forUs)}`];
+  return [...(drained ? ['drained'] : []), ...mute];
 }
 
 /** Where it is not the host's, or not yet. */
@@ -97,7 +114,11 @@ function shownState(state: StatusLan['state']): string {
 }
 
 function peerRows(peer: StatusPeer): Row[] {
-  return peer.paths.map((path, at) => [at === 0 ? peer.name : '', ...pathRow(path)]);
+  return peer.paths.map((path, at) => [at === 0 ? nameOf(peer) : '', ...pathRow(path)]);
+}
+
+export function nameOf({ name, drained }: StatusPeer): string {
+  return drained ? `${name} (drained)` : name;
 }
 
 export function pathRow(path: StatusPath): Row {
@@ -116,13 +137,17 @@ function remark(path: StatusPath): string {
   const age = showDuration(path.ageS * 1e6);
   return [
     path.state === 'down' ? `${path.reason} for ${age}` : '',
-    path.state === 'stopped' ? `said goodbye ${age} ago` : '',
+    path.state === 'stopped' ? showStopped(path.reason, age) : '',
     path.state === 'down' && path.good > 0 ? `${path.good} good` : '',
     path.via === null ? '' : `via ${path.via}`,
     path.via === null && path.standby === null ? 'no alternate' : '',
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+function showStopped(reason: string, age: string): string {
+  return reason === 'drained' ? `silent for ${age}, as planned` : `said goodbye ${age} ago`;
 }
 
 function noPeers({ settings }: Status): string {

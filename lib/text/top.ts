@@ -6,7 +6,7 @@ import { showDuration } from '../base/units.js';
 import type { FaildEvent } from '../cluster/events.js';
 import type { Status, StatusPeer } from '../cluster/status.js';
 import { describe } from '../journal/log-lines.js';
-import { engineLine, lanRow, pathRow, renderSummary } from './status.js';
+import { engineLine, lanRow, nameOf, pathRow, renderSummary } from './status.js';
 
 export interface Picture {
   status: Status;
@@ -87,8 +87,8 @@ function ratesOf(status: Status, before: Status | undefined): string {
 
 function lansOf({ lans, settings }: Status): Line[] {
   const rows = align(lans.map((lan) => lanRow(lan, settings)));
-  return lans.map(({ state, moved, drained }, at) =>
-    line(rows[at] ?? '', state === 'down' ? 'bad' : moved || drained ? 'moved' : 'plain'),
+  return lans.map(({ state, moved, drained, muted }, at) =>
+    line(rows[at] ?? '', state === 'down' ? 'bad' : moved || drained || muted ? 'moved' : 'plain'),
   );
 }
 
@@ -98,7 +98,7 @@ function pathsOf({ peers }: Status): Line[] {
   const paths = ordered.flatMap((peer) =>
     peer.paths.map((path, at) => ({
       path,
-      row: [at === 0 ? peer.name : '', ...pathRow(path)] as Row,
+      row: [at === 0 ? nameOf(peer) : '', ...pathRow(path)] as Row,
     })),
   );
   const rows = align(paths.map(({ row }) => row));

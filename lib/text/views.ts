@@ -33,10 +33,11 @@ function page(view: PeersView | PathsView, lines: string[]): string {
   return [...engineLine(view), ...lines, '', ageLine(view), ''].join('\n');
 }
 
-function remarksOn({ moved, requestor, id }: PeerSummary): string {
+function remarksOn({ moved, requestor, drained, id }: PeerSummary): string {
   return [
     requestor ? 'requestor' : 'responder',
     id,
+    drained ? 'drained' : '',
     moved === 0 ? '' : `traffic of ${moved === 1 ? '1 LAN' : `${moved} LANs`} moved`,
   ]
     .filter(Boolean)

@@ -83,6 +83,7 @@ Plan to_plan(const Napi::Value& value, const std::string& path, size_t lan_count
   // Each LAN once: as many as there are, and none twice.
   read_lans(from, "preference", lan_count, lan_count, &plan.preference);
   read_lans(from, "drained", 0, lan_count, &plan.drained);
+  plan.host_drained = from.flag("hostDrained");
   plan.switchback = static_cast<Switchback>(from.choice("switchback", kSwitchbacks));
   plan.hold = from.duration_us("holdUs", Duration(), kMaxHold);
   plan.flap_window = optional_duration(from, "flapWindowUs");

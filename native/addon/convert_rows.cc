@@ -29,6 +29,8 @@ Napi::Object from_row(Napi::Env env, const PeerRow& row) {
   object.Set("incarnation", from_id(env, row.incarnation.value));
   object.Set("name", from_text(env, row.name));
   object.Set("requestor", row.requestor);
+  object.Set("drained", row.drained);
+  object.Set("untold", row.untold);
   return object;
 }
 
@@ -66,6 +68,8 @@ Napi::Object from_row(Napi::Env env, const LanRow& row) {
   object.Set("sinceUs", from_us(env, row.since));
   object.Set("carrier", row.carrier);
   object.Set("moved", row.moved);
+  object.Set("muted", row.muted);
+  object.Set("mutedUntilUs", row.muted_until ? from_us(env, *row.muted_until) : env.Null());
   object.Set("pathsUp", row.paths_up);
   object.Set("pathsDown", row.paths_down);
   object.Set("pathsOther", row.paths_other);

@@ -28,6 +28,7 @@ void read_flags(const Fields& from, Heartbeat* beat) {
   beat->hears_you = from.flag("hearsYou");
   beat->missing_is_partial = from.flag("missingIsPartial");
   beat->urgent = from.flag("urgent");
+  beat->drained = from.flag("drained");
 }
 
 void read_heartbeat(const Fields& from, Heartbeat* beat) {
@@ -74,6 +75,7 @@ Napi::Object from_heartbeat(Napi::Env env, const Heartbeat& beat) {
   object.Set("hearsYou", beat.hears_you);
   object.Set("missingIsPartial", beat.missing_is_partial);
   object.Set("urgent", beat.urgent);
+  object.Set("drained", beat.drained);
   object.Set("cluster", beat.cluster);
   object.Set("host", from_id(env, beat.host.value));
   object.Set("incarnation", from_id(env, beat.incarnation.value));

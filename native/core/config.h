@@ -94,6 +94,8 @@ struct Plan {
   // Kept free of traffic by the operator, each at most once: what can leave these LANs does, and
   // peers that have another way are told that we do not hear them here, so that they leave too.
   BoundedVector<LanIndex, kMaxLans> drained;
+  // The whole host: peers are told that we may fall silent by plan. It moves nothing.
+  bool host_drained = false;
   // By LAN. A change takes hold at once, but for a longer interval (engine_timing.cc).
   std::array<Timing, kMaxLans> timing{};
 };

@@ -338,7 +338,7 @@ const Counters& Engine::counters() const { return impl_->counters(); }
 
 void Engine::read_peer(size_t peer, PeerRow* row) const {
   const Peer& from = impl_->peers()[static_cast<uint32_t>(peer)];
-  *row = PeerRow{from.host, from.incarnation, from.name, from.requestor};
+  *row = PeerRow{from.host, from.incarnation, from.name, from.requestor, from.drained, from.untold};
 }
 bool Engine::read_path(Instant now, size_t peer, LanIndex lan, PathRow* row) const {
   if (!impl_->has_path(static_cast<uint32_t>(peer), lan)) return false;

@@ -143,6 +143,7 @@ class Engine::Impl {
   void take_claims(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_inquiry(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
+  void note_drained(Instant now, const PacketIn& packet, uint32_t peer, Effects& effects);
   void note_listing(Instant now, uint32_t slot);
   void note_gap(Path& path, uint32_t gap);
   [[nodiscard]] static bool may_answer(Instant now, Path& path);
@@ -168,6 +169,8 @@ class Engine::Impl {
   void locate_paths(Instant now, uint32_t peer, Effects& effects);
   void meet_restarted(Instant now, uint32_t peer, Effects& effects);
   void on_goodbye(Instant now, Instant arrived, uint32_t peer, Effects& effects);
+  void stop_peer(Instant now, uint32_t peer, Instant remnants_until, Reason reason,
+                 Effects& effects);
   [[nodiscard]] bool is_another_run(Instant now, const PacketIn& packet, uint32_t peer) const;
   // Between the packets that we may expect of it: its INQs, or its ACKs to ours.
   [[nodiscard]] Duration interval_of(const Peer& peer, LanIndex lan) const {
@@ -182,6 +185,7 @@ class Engine::Impl {
   void update_missing_of(uint32_t peer);
   [[nodiscard]] bool is_turned_away(uint32_t slot) const;
   void path_silent(Instant now, uint32_t slot, Effects& effects);
+  [[nodiscard]] bool has_left(uint32_t slot, Instant at) const;
   [[nodiscard]] bool has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_wholly_silent(LanIndex lan, Instant at) const;
   [[nodiscard]] bool lan_is_silent(LanIndex lan, Instant at) const;
@@ -213,6 +217,7 @@ class Engine::Impl {
   void send_solicit(Instant now, uint32_t slot, Effects& effects);
   void send_goodbyes(Instant now, Effects& effects);
   void plan_solicit(Instant at, uint32_t slot);
+  void announce_drain(Instant now);
   [[nodiscard]] int probe(Instant now, const Command& command);
   void answer_probe(Instant now, uint32_t slot, Duration round_trip, Effects& effects);
   void refresh_advert();
@@ -233,6 +238,7 @@ class Engine::Impl {
   void end_mute(Instant now, Effects& effects);
   void report_mute(EventKind kind, Instant now, Effects& effects);
   [[nodiscard]] bool is_muted(const PacketIn& packet) const;
+  [[nodiscard]] uint32_t muted_bits() const;
 
   // --- routes (engine_routes.cc)
   void mark_dirty(uint32_t peer);

@@ -356,7 +356,9 @@ int Engine::Impl::set_plan(Instant now, const Plan& plan) {
   }
   if (!(plan_.allowed == plan.allowed)) relocate_ = 0;
   const auto before = plan_.timing;
+  const bool announce = plan_.host_drained != plan.host_drained;
   plan_ = plan;
+  if (announce) announce_drain(now);
   for (size_t i = 0; i < lans_.size(); i++) {
     retime(now, LanIndex{static_cast<uint8_t>(i)}, before[i], plan.timing[i]);
   }

@@ -51,9 +51,13 @@ void Engine::Impl::report_mute(EventKind kind, Instant now, Effects& effects) {
   Event event = make_event(kind, now);
   event.lan = muted_->lan;
   event.reason = Reason::kOperator;
-  event.count = (muted_->in ? kMutedIn : 0) | (muted_->out ? kMutedOut : 0);
+  event.count = muted_bits();
   event.silence = (kind == EventKind::kLanMuted ? muted_->until : now) - muted_->since;
   report(effects, event);
+}
+
+uint32_t Engine::Impl::muted_bits() const {
+  return (muted_->in ? kMutedIn : 0) | (muted_->out ? kMutedOut : 0);
 }
 
 // What had arrived before is read, whenever we come to it.

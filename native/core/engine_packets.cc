@@ -17,6 +17,9 @@ constexpr Duration kAnswerSolicitsEvery = Duration::ms(5);
 // away) has its ACKs by them all the same, at an interval of a millisecond or more.
 constexpr Duration kAckBroadcastEvery = Duration::ms(1);
 constexpr Duration kAckBroadcastBurst = Duration::ms(8);
+// Each change of it is an event; an operator needs none so fast, nor so many.
+constexpr Duration kDrainedChangeEvery = Duration::ms(100);
+constexpr Duration kDrainedChangeBurst = Duration::ms(800);
 // A gap in the sequence beyond this is a jump, not a loss.
 constexpr uint32_t kLargestGap = 100000;
 
@@ -97,7 +100,7 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
       meet_restarted(now, *peer, effects);
     } else if (in_.incarnation < known.incarnation) {
       return refuse(Drop::kOldIncarnation);
-    } else if (known.stopped_at) {
+    } else if (known.remnants_until) {
       // its goodbye is repeated, and may overtake its last INQs on another LAN
       return std::nullopt;
     }
@@ -121,6 +124,7 @@ void Engine::Impl::take_claims(Instant now, const PacketIn& packet, uint32_t slo
   Path& path = paths_[slot];
   peer.requestor = in_.requestor;
   peer.interval = in_.interval;
+  note_drained(now, packet, peer_of(slot), effects);
   if (!path.known) lans_[packet.lan.value].other++;
   path.known = true;
   // Its number in an advert that is not yet taken over says nothing.
@@ -131,6 +135,25 @@ void Engine::Impl::take_claims(Instant now, const PacketIn& packet, uint32_t slo
   if (path.interval != interval && shown) change_interval(slot, interval);
   note_pace(slot);
   learn_source(now, packet, slot);
+}
+
+// Whether the peer's silence would be planned. LANs are read one after another, so that an older
+// word may be read after a newer one.
+void Engine::Impl::note_drained(Instant now, const PacketIn& packet, uint32_t peer,
+                                Effects& effects) {
+  Peer& known = peers_[peer];
+  if (packet.arrived < known.claimed_at) return;
+  known.claimed_at = packet.arrived;
+  if (in_.drained == known.drained) return;
+  const Instant until =
+      std::max(known.drained_until, now - kDrainedChangeBurst) + kDrainedChangeEvery;
+  if (until > now) return;
+  known.drained_until = until;
+  known.drained = in_.drained;
+  Event event =
+      make_event(known.drained ? EventKind::kPeerDrained : EventKind::kPeerUndrained, now);
+  event.host = known.host;
+  report(effects, event);
 }
 
 // Where the peer's packets come from, for unicast answers and for warm neighbour entries. Only the
@@ -251,6 +274,7 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
   if (in_.solicit) {
     path.solicit_sequence.reset();
     path.solicit_backoff = Duration();
+    peers_[peer_of(slot)].untold = false;
     path.heard_at = path.heard_at ? std::max(*path.heard_at, at) : at;
     path.received++;
     if (path.state == PathState::kUnknown) path.hearing = true;

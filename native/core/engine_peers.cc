@@ -75,7 +75,8 @@ void Engine::Impl::expel(Instant now, uint32_t peer, Effects& effects) {
   report(effects, event);
   forget_peer(peer, effects);
   peers_[peer].lans.clear();
-  peers_[peer].stopped_at.reset();
+  peers_[peer].remnants_until.reset();
+  peers_[peer].drained = false;
 }
 
 // A host that is not known. nullopt: there is no room for it.
@@ -228,8 +229,8 @@ bool Engine::Impl::is_another_run(Instant now, const PacketIn& packet, uint32_t 
   const Peer& known = peers_[peer];
   if (in_.incarnation > known.incarnation) return true;
   if (in_.incarnation == known.incarnation) {
-    return in_.type != MessageType::kBye && known.stopped_at &&
-           packet.arrived - *known.stopped_at >= kGoodbyeHolds;
+    return in_.type != MessageType::kBye && known.remnants_until &&
+           packet.arrived >= *known.remnants_until;
   }
   const auto gone = gone_since(peer);
   return gone && now - *gone >= kOldRunAfter;
@@ -239,9 +240,10 @@ bool Engine::Impl::is_another_run(Instant now, const PacketIn& packet, uint32_t 
 // path stands until the path itself proves otherwise, so a quick restart is not a failure.
 void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) {
   Peer& known = peers_[peer];
+  const bool restarted = known.incarnation != in_.incarnation;
   known.incarnation = in_.incarnation;
-  const bool returned = known.stopped_at.has_value();
-  known.stopped_at.reset();
+  const bool returned = known.remnants_until.has_value();
+  known.remnants_until.reset();
   for (size_t i = 0; i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     Path& path = paths_[slot];
@@ -254,13 +256,20 @@ void Engine::Impl::meet_restarted(Instant now, uint32_t peer, Effects& effects) 
   }
   drop_neighbours(peer, effects);
   learn(now, peer, effects);
+  if (!restarted) return;
   Event event = make_event(EventKind::kPeerRestarted, now);
   event.host = in_.host;
   report(effects, event);
 }
 
 void Engine::Impl::on_goodbye(Instant now, Instant arrived, uint32_t peer, Effects& effects) {
-  peers_[peer].stopped_at = arrived;
+  stop_peer(now, peer, arrived + kGoodbyeHolds, Reason::kGoodbye, effects);
+}
+
+// It is gone by plan: nothing moves, and nobody is blamed.
+void Engine::Impl::stop_peer(Instant now, uint32_t peer, Instant remnants_until, Reason reason,
+                             Effects& effects) {
+  peers_[peer].remnants_until = remnants_until;
   for (size_t i = 0; i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     Path& path = paths_[slot];
@@ -270,7 +279,7 @@ void Engine::Impl::on_goodbye(Instant now, Instant arrived, uint32_t peer, Effec
     path.solicit_at.reset();
     path.introduce_at.reset();
     path.patience_at.reset();
-    set_state(now, slot, PathState::kStopped, Reason::kGoodbye, effects, false);
+    set_state(now, slot, PathState::kStopped, reason, effects, false);
   }
 }
 

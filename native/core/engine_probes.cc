@@ -56,6 +56,7 @@ SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& 
   out_.ack_by_broadcast = false;
   out_.missing_is_partial = false;
   out_.urgent = false;
+  out_.drained = plan_.host_drained;
   out_.missing.clear();
   out_.to = HostId{};
   out_.to_incarnation = Incarnation{};
@@ -138,11 +139,25 @@ void Engine::Impl::plan_solicit(Instant at, uint32_t slot) {
   arm(slot);
 }
 
+// Whether our silence would be planned is said to everybody at once, and to each by a solicit: its
+// ACK proves that this was heard. One to a solicit from before proves nothing.
+void Engine::Impl::announce_drain(Instant now) {
+  for (Lan& lan : lans_) lan.urgent = config_.requestor;
+  for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
+    Path& path = paths_[slot];
+    peers_[peer_of(slot)].untold = true;
+    path.solicit_sequence.reset();
+    path.solicit_backoff = Duration();
+    if (path.hearing) plan_solicit(attention(now), slot);
+  }
+}
+
 void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const LanIndex index = lan_of(slot);
   const Instant at = attention(now);
-  const bool unproven = !path.acked || path.heard_by_peer != HeardByPeer::kYes;
+  const bool unproven =
+      !path.acked || path.heard_by_peer != HeardByPeer::kYes || peers_[peer_of(slot)].untold;
   const Duration late = at - path.solicit_at.value_or(at);
   path.solicit_at.reset();
   // its next packet asks again

@@ -54,6 +54,10 @@ void Engine::Impl::read_lan(LanIndex index, LanRow* row) const {
   row->since = lan.since;
   row->carrier = lan.carrier;
   row->moved = lan.mode != LanMode::kReady;
+  if (muted_ && muted_->lan == index) {
+    row->muted = muted_bits();
+    row->muted_until = muted_->until;
+  }
   row->paths_up = lan.up;
   row->paths_down = lan.down_paths;
   row->paths_other = lan.other;

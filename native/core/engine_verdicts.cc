@@ -137,6 +137,11 @@ void Engine::Impl::update_missing_of(uint32_t peer) {
 void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const LanIndex lan = lan_of(slot);
+  if (has_left(slot, attention(now))) {
+    // No remnants: all that had arrived was read before this verdict.
+    stop_peer(now, peer_of(slot), Instant(), Reason::kDrained, effects);
+    return;
+  }
   if (path.state != PathState::kUp) {
     note_silence(path);
     update_missing(slot);
@@ -152,6 +157,13 @@ void Engine::Impl::path_silent(Instant now, uint32_t slot, Effects& effects) {
             whole);
 }
 
+// Its host has announced that it may fall silent, and no other LAN hears it: that is its absence.
+// While another one does, this one is cut, as with any host.
+bool Engine::Impl::has_left(uint32_t slot, Instant at) const {
+  const uint32_t peer = peer_of(slot);
+  return peers_[peer].drained && !has_fresh_alternate(peer, lan_of(slot), at);
+}
+
 bool Engine::Impl::has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) const {
   const auto paths = paths_of(peer);
   for (size_t i = 0; i < paths.size(); i++) {
@@ -163,7 +175,7 @@ bool Engine::Impl::has_fresh_alternate(uint32_t peer, LanIndex lan, Instant at) 
 // Have most of the peers that are alive elsewhere gone from this LAN? A dead LAN shows itself at
 // the first expiry: by then every peer has been silent for one packet less than the detection time,
 // whatever its phase. Peers that are silent on every LAN are dead hosts and say nothing about this
-// one. One peer alone is a path, not a LAN.
+// one, nor do drained ones. One peer alone is a path, not a LAN.
 bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
   uint32_t all = 0, gone = 0;
   for (uint32_t peer = 0; peer < peers_.size(); peer++) {
@@ -171,7 +183,7 @@ bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
     const bool judged = path.state == PathState::kUp || path.state == PathState::kDown;
     if (!path.known || !judged) continue;
     const bool well = path.state == PathState::kUp && is_fresh(path, rules_[lan.value], at);
-    if (!well && !has_fresh_alternate(peer, lan, at)) continue;
+    if (!well && (peers_[peer].drained || !has_fresh_alternate(peer, lan, at))) continue;
     all++;
     if (!well) gone++;
   }
@@ -211,7 +223,7 @@ void Engine::Impl::judge_lan(Instant now, uint32_t slot, Reason reason, Effects&
   const LanIndex lan = lan_of(slot);
   const Instant at = attention(now);
   Lan& judged = lans_[lan.value];
-  if (judged.down) return;
+  if (judged.down || peers_[peer_of(slot)].drained) return;
   if (!lan_is_wholly_silent(lan, at) && !(may_look_at_all(now) && lan_is_silent(lan, at))) return;
   judged.detect = silence(paths_[slot], at).value_or(Duration());
   judged.missed = missed_packets(paths_[slot], at);
@@ -260,6 +272,8 @@ void Engine::Impl::sweep_lan(Instant now, LanIndex lan, Effects& effects) {
     if (path.known && path.state == PathState::kUp) {
       if (judged.carrier && is_fresh(path, rules_[lan.value], at)) {
         path.suspect = !path.heard_at || *path.heard_at + shift_ < judged.verdict_at;
+      } else if (judged.carrier && has_left(slot, at)) {
+        stop_peer(now, peer, Instant(), Reason::kDrained, effects);
       } else {
         note_silence(path);
         set_state(now, slot, PathState::kDown, judged.reason, effects, true);

@@ -17,7 +17,8 @@ enum class PathState : uint8_t {
   kUnknown = 0,  // not yet proven both ways; no action follows from it
   kUp = 1,       // we hear the peer and the peer hears us
   kDown = 2,     // judged dead: traffic belongs on an alternate
-  kStopped = 3,  // the peer's daemon said goodbye; its routes stay as they are
+  // the peer's daemon said goodbye, or its drained host fell silent; its routes stay as they are
+  kStopped = 3,
 };
 inline constexpr size_t kPathStates = 4;
 
@@ -37,8 +38,9 @@ enum class Reason : uint8_t {
   kOperator,  // a command
   kLossy,     // down: it loses more packets than policy allows
   kSlow,      // down: its round-trip time is longer than policy allows
+  kDrained,   // stopped: the host was drained, and is silent on every LAN
 };
-inline constexpr size_t kReasons = 13;
+inline constexpr size_t kReasons = 14;
 
 enum class EventKind : uint8_t {
   kPeerFound = 1,  // first packet of a host; `name` and its addresses are in the table
@@ -48,7 +50,7 @@ enum class EventKind : uint8_t {
   kPeerForgotten,
   kPathUp,       // path; `previous`
   kPathDown,     // path, reason, evidence
-  kPathStopped,  // goodbye
+  kPathStopped,  // goodbye, or the planned silence of a drained host
   kLanDown,      // LAN judgment: `count` paths moved as one
   kLanUp,
   // the kernel has acknowledged: traffic for path's addresses takes `alternate`; all timings
@@ -70,8 +72,10 @@ enum class EventKind : uint8_t {
   // heartbeats on the LAN do not count by command: `count` says which (kMutedIn, kMutedOut),
   // `silence` for how long at most
   kLanMuted,
-  kLanUnmuted,  // they do again; `silence`: for how long they did not
-  kAnswer,      // to a command: `id`, `error`
+  kLanUnmuted,     // they do again; `silence`: for how long they did not
+  kPeerDrained,    // the host says that it may fall silent by plan
+  kPeerUndrained,  // it does not say so any more
+  kAnswer,         // to a command: `id`, `error`
 };
 
 // A packet that is refused, beyond what the decoders refuse (wire/heartbeat.h, wire/frame.h).

@@ -32,6 +32,7 @@ const char* to_string(Reason reason) {
     case Reason::kOperator: return "operator";
     case Reason::kLossy: return "lossy";
     case Reason::kSlow: return "slow";
+    case Reason::kDrained: return "drained";
   }
   return "invalid";
 }
@@ -62,6 +63,8 @@ const char* to_string(EventKind kind) {
     case EventKind::kTableFull: return "table-full";
     case EventKind::kLanMuted: return "lan-muted";
     case EventKind::kLanUnmuted: return "lan-unmuted";
+    case EventKind::kPeerDrained: return "peer-drained";
+    case EventKind::kPeerUndrained: return "peer-undrained";
     case EventKind::kAnswer: return "answer";
   }
   return "invalid";

@@ -18,8 +18,13 @@ struct Peer {
   Incarnation incarnation;
   HostName name;
   bool requestor = false;
-  Duration interval;                  // announced
-  std::optional<Instant> stopped_at;  // arrival of its goodbye
+  Duration interval;  // announced
+  // Its run has ended, as it has said: what arrives of it before then is a remnant.
+  std::optional<Instant> remnants_until;
+  bool drained = false;   // it says that it may fall silent by plan
+  Instant claimed_at;     // arrival of the packet that said so, or not
+  Instant drained_until;  // so far its budget of changes of that is spent
+  bool untold = false;    // it has yet to acknowledge whether we are drained
   // wants to move but had no fresh alternate: look again when it is heard
   bool waiting = false;
   uint32_t advert_version = 0;

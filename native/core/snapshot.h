@@ -43,6 +43,8 @@ struct PeerRow {
   Incarnation incarnation;
   HostName name;
   bool requestor = false;
+  bool drained = false;  // it may fall silent by plan
+  bool untold = false;   // it has yet to acknowledge whether we are drained
 };
 
 enum class LanState : uint8_t { kNoPeer = 0, kUp = 1, kDown = 2 };
@@ -55,6 +57,8 @@ struct LanRow {
   Instant since;
   bool carrier = false;
   bool moved = false;  // the LAN's rule is in force
+  uint32_t muted = 0;  // kMutedIn, kMutedOut
+  std::optional<Instant> muted_until;
   uint32_t paths_up = 0, paths_down = 0, paths_other = 0;
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
   Timing timing;  // as the plan says

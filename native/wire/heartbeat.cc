@@ -59,6 +59,7 @@ constexpr uint16_t kFlagAckByBroadcast = 1 << 2;
 constexpr uint16_t kFlagHearsYou = 1 << 3;
 constexpr uint16_t kFlagMissingIsPartial = 1 << 4;
 constexpr uint16_t kFlagUrgent = 1 << 5;
+constexpr uint16_t kFlagDrained = 1 << 6;
 
 constexpr uint32_t kMinIntervalUs = 50;
 constexpr uint32_t kMaxIntervalUs = 3600U * 1000 * 1000;
@@ -91,6 +92,7 @@ uint16_t flags_of(const Heartbeat& beat) {
   if (beat.hears_you) flags |= kFlagHearsYou;
   if (beat.missing_is_partial) flags |= kFlagMissingIsPartial;
   if (beat.urgent) flags |= kFlagUrgent;
+  if (beat.drained) flags |= kFlagDrained;
   return static_cast<uint16_t>(flags);
 }
 
@@ -101,6 +103,7 @@ void read_flags(uint16_t flags, Heartbeat* beat) {
   beat->hears_you = (flags & kFlagHearsYou) != 0;
   beat->missing_is_partial = (flags & kFlagMissingIsPartial) != 0;
   beat->urgent = (flags & kFlagUrgent) != 0;
+  beat->drained = (flags & kFlagDrained) != 0;
 }
 
 // A name is shown in logs and on terminals: whatever is not printable ASCII is not let through.

@@ -45,6 +45,7 @@ struct Heartbeat {
   bool missing_is_partial = false;  // the missing list did not fit: absence from it proves nothing
   // INQ: sent out of turn, because the sender has just lost somebody or hears somebody again
   bool urgent = false;
+  bool drained = false;  // the sender's host is drained: if it falls silent, that was planned
 
   uint32_t cluster = 0;         // hash of the cluster's name; others' packets are dropped
   HostId host;                  // never zero

@@ -15,6 +15,7 @@ const usualTiming: NativeTiming = { intervalUs: 10_000, failAfter: 3, restoreAft
 export const plainPlan: NativePlan = {
   preference: [0, 1],
   drained: [],
+  hostDrained: false,
   switchback: 'auto',
   holdUs: 0,
   flapWindowUs: 0,

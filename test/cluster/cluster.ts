@@ -114,6 +114,14 @@ export class Cluster {
     if (host.runs) this.command(host, { kind: 'set-plan', plan: host.plan() });
   }
 
+  /** The operator drains the whole host, or has done with it; over restarts. */
+  drain(number: number, drained: boolean): void {
+    const host = this.host(number);
+    host.drained = drained;
+    this.trace.fault(this.nowUs, `host ${number} is ${drained ? '' : 'not '}drained`);
+    if (host.runs) this.command(host, { kind: 'set-plan', plan: host.plan() });
+  }
+
   /** SIGKILL: not a word, and the kernel keeps the routes. */
   crash(number: number): void {
     const host = this.host(number);

@@ -48,6 +48,8 @@ export class Host {
   unanswered = 0;
   /** Grows with every start; things planned for a former life do not happen. */
   life = 0;
+  /** By its operator, as a whole. */
+  drained = false;
   /** Until then it was starting, stalled or losing packets: no impression of it or by it counts. */
   excusedUntilUs = Number.NEGATIVE_INFINITY;
   /** It has read its kernel's dump, so it may write. */
@@ -133,7 +135,14 @@ export class Host {
       allowed: [],
     };
     const preference = this.interfaces.map((_, lan) => lan);
-    return { preference, drained: [], switchback: 'auto', timing: this.timing, ...off };
+    return {
+      preference,
+      drained: [],
+      hostDrained: this.drained,
+      switchback: 'auto',
+      timing: this.timing,
+      ...off,
+    };
   }
 
   /** A new life of the daemon. What its predecessor left in the kernel is still there. */

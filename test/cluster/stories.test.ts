@@ -376,3 +376,62 @@ t.test('our own stalls, and packets that the kernel dropped, blame nobody', asyn
     'it judges nobody',
   );
 });
+
+function unplug(cluster: Cluster, host: number): void {
+  for (const lan of [A, B]) cluster.unplug(lan, host);
+}
+
+t.test('a drained host reboots, by each of the ways to go: nobody is blamed', async (t) => {
+  const away: [string, (cluster: Cluster) => void][] = [
+    ['without a word', (cluster) => cluster.crash(2)],
+    ['with a goodbye', (cluster) => cluster.stop(2)],
+    ['unplugged', (cluster) => unplug(cluster, 2)],
+  ];
+  for (const [how, go] of away) {
+    const cluster = started({ hosts: [{}, responder, {}, {}] });
+    cluster.drain(2, true);
+    cluster.run(100 * milliseconds);
+    t.same(unreachable(cluster), [], 'a drained host is a host like any other');
+    const others = [0, 1, 3];
+    const moves = atEveryChange(cluster, () => {
+      const strays = others.filter((from) =>
+        others.some((to) => from !== to && cluster.way(from, to, A) === B),
+      );
+      t.same(strays, [], 'traffic of the others stays');
+    });
+    go(cluster);
+    cluster.run(2 * seconds);
+    moves();
+    for (const number of others) {
+      t.equal(cluster.count(number, 'path-stopped'), 2, how);
+      for (const kind of ['path-down', 'lan-down']) t.equal(cluster.count(number, kind), 0, how);
+    }
+    cluster.plug(A, 2);
+    cluster.plug(B, 2);
+    cluster.start(2);
+    t.same(settle(cluster), [], 'it is back');
+    cluster.drain(2, false);
+    cluster.run(100 * milliseconds);
+    for (const number of others) {
+      t.equal(cluster.count(number, 'peer-drained'), 1, 'told once, for it was drained still');
+      t.equal(cluster.count(number, 'peer-undrained'), 1);
+    }
+  }
+});
+
+t.test('one LAN of a drained host dies: its traffic moves as that of any', async (t) => {
+  const cluster = started();
+  cluster.drain(2, true);
+  cluster.run(100 * milliseconds);
+  cluster.cutHost(A, 2);
+  cluster.run(bothEnds);
+  t.same(unreachable(cluster), []);
+  t.equal(cluster.way(0, 2, A), B);
+  t.equal(cluster.way(2, 0, A), B);
+  cluster.crash(2);
+  cluster.run(2 * seconds);
+  t.equal(cluster.way(0, 2, A), B, 'and stays while it is away');
+  t.equal(cluster.count(0, 'path-stopped'), 2);
+  cluster.start(2);
+  heals(t, cluster);
+});

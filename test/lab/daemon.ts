@@ -189,13 +189,14 @@ export class Daemon {
 /** As much of `faild status --json` as the lab looks at; lib/cluster/status.ts declares it all. */
 export interface Status {
   schema: string;
-  host: { name: string };
+  host: { name: string; drained: boolean };
   transport: string;
   scheduling: { mode: string };
   memory: { bytes: number };
   lans: { name: string; state: string; moved: boolean; intervalUs: number; paceUs: number }[];
   peers: {
     name: string;
+    drained: boolean;
     paths: { lan: string; state: string; reason: string; via: string | null }[];
   }[];
   alternates: { peer: { name: string }; lan: string; via: string }[];

@@ -26,6 +26,8 @@ const refused: [args: string[], line: RegExp][] = [
     ['stats'],
     /^faild: unknown command 'stats'; there are status, peers, paths, events, .*check, .*doctor, .*;/,
   ],
+  [['drain'], /^faild: drain: say what: 'faild drain LAN', or 'faild drain --host' for the whole/],
+  [['undrain', 'A', '--host'], /^faild: undrain: say what: 'faild undrain LAN', or /],
   [['bench'], /^faild: say which peer, or which LAN to cut: 'faild bench host2'$/],
   [['bench', 'host2', '--count', '3'], /^faild: --count and --yes go with --cut LAN$/],
   [['bench', '--cut', 'A', '--seconds', '3'], /^faild: --seconds does not go with --cut; --count/],

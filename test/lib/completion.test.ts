@@ -84,6 +84,7 @@ t.test('names come from the daemon; without one there are none', async (t) => {
   t.same(await offered(['faild', 'drain', ''], env), ['A', 'B']);
   t.same(await offered(['faild', 'failover', 'A', ''], env), ['web1', 'web2']);
   t.same(await offered(['faild', 'drain', 'A', ''], env), [], 'one is enough');
+  t.same(await offered(['faild', 'drain', '--h'], env), ['--host', '--help']);
 });
 
 t.test('another shell is refused, and what there is is named', async (t) => {

@@ -11,6 +11,7 @@ import { ConfigFaults, FaildError } from '../../lib/base/errors.js';
 import { answerCut, type CutAnswer, checkCut } from '../../lib/cluster/cuts.js';
 import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import { answerHostDrain } from '../../lib/cluster/host-drain.js';
 import { answerMove, checkScope } from '../../lib/cluster/moves.js';
 import {
   askReload,
@@ -86,6 +87,8 @@ function makeTarget() {
     switchback: async (scope) => answerMove('switchback', status, scope),
     drain: async (lan) => answerMove('drain', status, { lan, peer: null }),
     undrain: async (lan) => answerMove('undrain', status, { lan, peer: null }),
+    drainHost: async () => answerHostDrain('drain-host', status),
+    undrainHost: async () => answerHostDrain('undrain-host', status),
     cut: async ({ lan, direction, seconds }) => {
       orders.push(`${direction} for ${seconds} s`);
       checkCut(status, lan, null);
@@ -186,6 +189,8 @@ t.test('who may not act is told so, and what he asked for is not done', async (t
     'switchback?lan=A',
     'drain?lan=A',
     'undrain?lan=A',
+    'drain-host',
+    'undrain-host',
     'heal?lan=A',
   ]) {
     const refused = await ask(path, `/v1/${act}`, 'POST');

@@ -7,17 +7,23 @@ import { readDrained, writeDrained } from '../../lib/cluster/drained.js';
 
 t.test('kept, replaced, and nothing temporary is left', async (t) => {
   const dir = t.testdir();
-  t.same(readDrained(dir), []);
-  writeDrained(dir, ['A', 'rack:2']);
-  t.same(readDrained(dir), ['A', 'rack:2']);
-  writeDrained(dir, []);
-  t.same(readDrained(dir), []);
+  const nothing = { lans: [], host: false };
+  t.same(readDrained(dir), nothing);
+  for (const drained of [
+    { lans: ['A', 'rack:2'], host: false },
+    { lans: ['A'], host: true },
+    { lans: [], host: true },
+    nothing,
+  ]) {
+    writeDrained(dir, drained);
+    t.same(readDrained(dir), drained);
+  }
   t.same(readdirSync(dir), ['drained']);
 });
 
 t.test('where it cannot be kept, the directory and the remedy are named', async (t) => {
   const dir = join(t.testdir({ file: '' }), 'file');
-  t.throws(() => writeDrained(dir, ['A']), {
+  t.throws(() => writeDrained(dir, { lans: ['A'], host: false }), {
     code: 'ENOTDIR',
     message: /--state-dir: cannot use .*drained: .*; give a directory that faild may write/,
   });

@@ -58,9 +58,10 @@ const path = (lan: number, address: string): NativePathRow => ({
   mac: '',
 });
 
+const asked = { requestor: true, drained: false, untold: false };
 const snapshot: NativeSnapshot = {
   takenUs: 0,
-  peers: [{ host: web2, incarnation: '0000000000000001', name: 'web2', requestor: true }],
+  peers: [{ host: web2, incarnation: '0000000000000001', name: 'web2', ...asked }],
   paths: [path(0, '10.0.1.2/24'), path(1, '10.0.2.2/24')],
   lans: [],
   counters: {},
@@ -215,6 +216,17 @@ const sentences: [Partial<NativeEvent>, level: string, sentence: string][] = [
     { kind: 'lan-unmuted', lan: 0, count: 2, silenceUs: 40_000, reason: 'operator' },
     'info',
     'heartbeats count again on LAN A, after 40 ms',
+  ],
+  [
+    { kind: 'peer-drained', host: web2 },
+    'info',
+    'drained: web2: if it falls silent now, that was planned',
+  ],
+  [{ kind: 'peer-undrained', host: web2 }, 'info', 'not drained any more: web2'],
+  [
+    { kind: 'path-stopped', ...onA, reason: 'drained' },
+    'info',
+    'stopped: web2 (10.0.1.2) on LAN A is silent as planned: its host is drained',
   ],
   [
     { kind: 'isolated', count: 4 },

@@ -1,8 +1,9 @@
 // Aim: of a move by hand it is said truly whether traffic has left, what stays and why, and names
 // that are not known are refused with those that are.
 import t from 'tap';
+import { answerHostDrain } from '../../lib/cluster/host-drain.js';
 import { answerMove, checkScope, findPeer, hasLeft } from '../../lib/cluster/moves.js';
-import { renderMove, wasDone } from '../../lib/text/moves.js';
+import { renderHostDrain, renderMove, wasDone } from '../../lib/text/moves.js';
 import { idOf, sketch } from './statuses.js';
 
 const lanA = { lan: 'A', peer: null };
@@ -74,4 +75,35 @@ t.test('failover: of one peer, of all', async (t) => {
   const all = answerMove('failover', status, lanA);
   t.equal(wasDone(all), false);
   t.match(renderMove(all), /^1 of 2 moved; nothing else reaches web2, /);
+});
+
+t.test('this host: who is up and has not acknowledged it is named', async (t) => {
+  const status = sketch({
+    web1: { A: 'up', B: 'down' },
+    web2: { A: 'up', B: 'up' },
+    web3: { A: 'stopped', B: 'stopped' },
+  });
+  const untold = (names: string[]) => ({
+    ...status,
+    peers: status.peers.map((peer) => ({ ...peer, untold: names.includes(peer.name) })),
+  });
+  const done = answerHostDrain('drain-host', untold(['web3']));
+  t.match(done, { schema: 'faild.host-drain/1', action: 'drain-host', peers: 2 });
+  t.same(done.untold, [], 'web3 is not up: not waited for');
+  t.match(renderHostDrain(done), /^this host is drained, and all 2 peers have acknowledged it: /);
+  const told = answerHostDrain('drain-host', untold(['web1', 'web3']));
+  t.same(told.untold, [{ id: idOf('web1'), name: 'web1' }]);
+  t.match(
+    renderHostDrain(told),
+    /^this host is drained, but web1 did not acknowledge it: do not stop it yet\n$/,
+  );
+  const back = answerHostDrain('undrain-host', untold([]));
+  t.equal(
+    renderHostDrain(back),
+    'this host is not drained any more, and all 2 peers have acknowledged it\n',
+  );
+  t.match(
+    renderHostDrain(answerHostDrain('drain-host', sketch({}))),
+    /no peer is up to hear of it/,
+  );
 });

@@ -5,7 +5,7 @@ import { showDuration } from '../../lib/base/units.js';
 import { anyPathDown, buildStatus, type Status } from '../../lib/cluster/status.js';
 import { parseConfig } from '../../lib/config/config.js';
 import type { NativePathRow, NativeSnapshot } from '../../lib/engine/native.js';
-import { renderStatus } from '../../lib/text/status.js';
+import { renderStatus, renderSummary } from '../../lib/text/status.js';
 import { plainHistograms } from './statuses.js';
 
 const web1 = '00000000000000a1';
@@ -46,6 +46,8 @@ const lan = (index: number, name: string, device: string) => ({
   sinceUs: 1_000_000,
   carrier: true,
   moved: false,
+  muted: 0,
+  mutedUntilUs: null,
   pathsUp: 2,
   pathsDown: 0,
   pathsOther: 0,
@@ -68,11 +70,12 @@ const down: Partial<NativePathRow> = {
   alternate: 1,
 };
 
+const told = { drained: false, untold: false };
 const snapshot: NativeSnapshot = {
   takenUs: 20_000_000,
   peers: [
-    { host: web10, incarnation: '0000000000000001', name: 'web10', requestor: false },
-    { host: web2, incarnation: '0000000000000002', name: 'web2', requestor: true },
+    { host: web10, incarnation: '0000000000000001', name: 'web10', requestor: false, ...told },
+    { host: web2, incarnation: '0000000000000002', name: 'web2', requestor: true, ...told },
   ],
   paths: [
     path(web10, 1),
@@ -91,7 +94,11 @@ const snapshot: NativeSnapshot = {
   frameErrors: {},
 };
 
-function build(more: Partial<NativeSnapshot> = {}, granted = true): Status {
+function build(
+  more: Partial<NativeSnapshot> = {},
+  granted = true,
+  hostDrained = false,
+): Status {
   const facts = {
     version: '1.2.3',
     config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
@@ -99,6 +106,7 @@ function build(more: Partial<NativeSnapshot> = {}, granted = true): Status {
     plan: {
       preference: [1, 0],
       drained: [0],
+      hostDrained,
       switchback: 'auto' as const,
       holdUs: 30e6,
       flapWindowUs: 0,
@@ -201,6 +209,39 @@ t.test('a whole LAN moved, no peers yet, and what was not granted', async (t) =>
   t.match(
     renderStatus(alone),
     /^note: grant CAP_NET_RAW\nnote: grant CAP_SYS_NICE\nnote: grant CAP_IPC_LOCK$/m,
+  );
+});
+
+t.test('a muted LAN, a drained host, a drained peer that is away', async (t) => {
+  const [a, b] = snapshot.lans;
+  const [peer, other] = snapshot.peers;
+  if (!a || !b || !peer || !other) throw new Error('two LANs, two peers');
+  const away = { state: 'stopped' as const, reason: 'drained', sinceUs: 17_000_000 };
+  const more = {
+    lans: [a, { ...b, muted: 2, mutedUntilUs: 21_500_000 }],
+    peers: [{ ...peer, drained: true, untold: true }, other],
+    paths: [path(web10, 0, away), path(web10, 1, away), path(web2, 0)],
+  };
+  const status = build(more, true, true);
+  t.equal(status.host.drained, true);
+  t.notOk('hostDrained' in status.plan, 'it is told once');
+  t.same(
+    status.lans.map(({ muted }) => muted),
+    [null, { direction: 'out', forUs: 1_500_000 }],
+  );
+  t.match(status.peers, [
+    { name: 'web2', drained: false, untold: false },
+    { name: 'web10', drained: true, untold: true },
+  ]);
+  t.equal(anyPathDown(status), false, 'its absence is no fault');
+  const text = renderStatus(status);
+  t.match(text, /^THIS HOST IS DRAINED: .*'faild undrain --host'\n\nLAN A /m);
+  t.match(text, /^LAN A .* drained$/m);
+  t.match(text, /^LAN B .* muted \(not sent\) for 1\.5 s$/m);
+  t.match(text, /^web10 \(drained\) {2}A .* stopped .* silent for 3 s, as planned$/m);
+  t.match(
+    renderSummary(status),
+    /^drained, LAN A up drained, LAN B up muted \(not sent\) for 1\.5 s; 2 peers, no path down$/,
   );
 });
 

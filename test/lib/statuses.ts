@@ -28,6 +28,8 @@ export function sketch(
       name,
       incarnation: '0000000000000001',
       requestor: true,
+      drained: false,
+      untold: false,
       paths: Object.entries(paths).map(([lan, said]) => pathOf(lan, at, said)),
     })),
   };
@@ -93,6 +95,7 @@ const plainLan: Status['lans'][number] = {
   carrier: true,
   moved: false,
   drained: false,
+  muted: null,
   addresses: ['10.1.0.1/24'],
   intervalUs: 10_000,
   paceUs: 10_000,
@@ -109,7 +112,7 @@ const plain: Status = {
   takenAt: '2026-01-01T00:01:00.000Z',
   ageUs: 120,
   engine: { alive: true, heartbeats: 9 },
-  host: { id: '0000000000000001', name: 'we', incarnation: '0000000000000001' },
+  host: { id: '0000000000000001', name: 'we', incarnation: '0000000000000001', drained: false },
   cluster: 'default',
   settings: { requestor: true, intervalUs: 10_000, failAfter: 3, restoreAfter: 10, port: 9311 },
   plan: {

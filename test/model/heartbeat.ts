@@ -140,6 +140,7 @@ export function readHeartbeat(bytes: Buffer): NativeHeartbeat {
     hearsYou: flag(3),
     missingIsPartial: flag(4),
     urgent: flag(5),
+    drained: flag(6),
     cluster,
     host,
     incarnation,

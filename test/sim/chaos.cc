@@ -66,6 +66,7 @@ const char* to_string(Fault fault) {
     case Fault::kEntryDeleted: return "entry-deleted";
     case Fault::kRetimed: return "retimed";
     case Fault::kNewsLost: return "news-lost";
+    case Fault::kDrained: return "drained";
   }
   return "invalid";
 }
@@ -155,6 +156,7 @@ void Chaos::strike_host(Fault fault, size_t host) {
     case Fault::kEntryDeleted: delete_entry(host, true); break;
     case Fault::kRetimed: cluster.retime(any_lan(), host, random_timing(random_)); break;
     case Fault::kNewsLost: delete_entry(host, false); break;
+    case Fault::kDrained: cluster.drain(host, !cluster.host(host).options.drained); break;
     default: FAILD_CHECK(false);
   }
 }

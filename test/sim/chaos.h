@@ -46,8 +46,9 @@ enum class Fault : uint8_t {
   kEntryDeleted,
   kRetimed,   // another interval, fail-after and restore-after on one LAN
   kNewsLost,  // an entry is deleted, and nobody hears of it until the next dump
+  kDrained,   // the operator drains the host, or has done with it
 };
-inline constexpr size_t kFaults = 24;
+inline constexpr size_t kFaults = 25;
 [[nodiscard]] const char* to_string(Fault fault);
 
 class Chaos {

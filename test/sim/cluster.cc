@@ -118,6 +118,7 @@ void Cluster::set_loss(uint32_t per_mille, uint32_t most_in_a_row) {
 Plan Cluster::plan_of(size_t i) const {
   Plan plan;
   plan.timing = hosts_[i].options.timing;
+  plan.host_drained = hosts_[i].options.drained;
   for (size_t lan = 0; lan < lans_; lan++) {
     FAILD_CHECK(plan.preference.push(LanIndex{static_cast<uint8_t>(lan)}));
   }
@@ -179,6 +180,15 @@ void Cluster::carrier(size_t lan, size_t i, bool present) {
 
 void Cluster::retime(size_t lan, size_t i, const Timing& timing) {
   hosts_[i].options.timing[lan] = timing;
+  replan(i);
+}
+
+void Cluster::drain(size_t i, bool drained) {
+  hosts_[i].options.drained = drained;
+  if (hosts_[i].engine) replan(i);
+}
+
+void Cluster::replan(size_t i) {
   Command command;
   command.kind = Command::Kind::kSetPlan;
   command.plan = plan_of(i);

@@ -55,6 +55,7 @@ class Kernel {
 
 struct HostOptions {
   bool requestor = true;
+  bool drained = false;  // the whole host
   std::array<Timing, kMaxLans> timing = on_all_lans({Duration::ms(10), 3, 10});
 
   [[nodiscard]] static std::array<Timing, kMaxLans> on_all_lans(const Timing& timing) {
@@ -90,6 +91,8 @@ class Cluster {
   void carrier(size_t lan, size_t host, bool present);  // the host's own interface; cuts nothing
   // A reload: the host's timing on that LAN is now another one.
   void retime(size_t lan, size_t host, const Timing& timing);
+  // It is drained from now on, or not: its silence would be planned. Over restarts.
+  void drain(size_t host, bool drained);
   // Its kernel drops packets before the daemon reads them, and counts them.
   void drop_received(size_t lan, size_t host, uint32_t count);
   Link& link(size_t lan, size_t from, size_t to);
@@ -123,6 +126,7 @@ class Cluster {
   [[nodiscard]] size_t lans() const { return lans_; }
 
  private:
+  void replan(size_t host);
   struct Flight {
     Instant at,
         stamped;  // the kernel's stamp; later than it when the receiver's thread was stalled

@@ -340,5 +340,64 @@ TEST_CASE("somebody deletes our routes and rules: they come back") {
   CHECK(all_on(cluster, 0, 1));
 }
 
+// What the hosts say of one of theirs whose silence was planned: nothing but that it has stopped.
+TEST_CASE("a drained host is switched off, without a goodbye: nobody is blamed, nothing moves") {
+  for (const bool asks : {true, false}) {
+    auto hosts = requestors(4);
+    hosts[3].requestor = asks;
+    Cluster cluster = started(21, 2, hosts);
+    cluster.drain(3, true);
+    cluster.run(Duration::ms(50));
+    cluster.after_step = [&](size_t) { REQUIRE(all_on(cluster, 0, 0)); };
+    for (size_t off = 0; off < 2; off++) {
+      cluster.kill(3);
+      cluster.run(Duration::seconds(2));
+      for (size_t i = 0; i < 3; i++) {
+        for (size_t lan = 0; lan < 2; lan++) {
+          CHECK(cluster.path(i, 3, lan)->state == PathState::kStopped);
+          CHECK(cluster.path(i, 3, lan)->reason == Reason::kDrained);
+        }
+      }
+      cluster.start(3);  // it is drained still
+      REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+    }
+    for (size_t i = 0; i < 3; i++) {
+      CHECK(cluster.count(i, EventKind::kPathDown) == 0);
+      CHECK(cluster.count(i, EventKind::kLanDown) == 0);
+      CHECK(cluster.count(i, EventKind::kIsolated) == 0);
+      CHECK(cluster.count(i, EventKind::kPeerDrained) == 1);
+    }
+    cluster.drain(3, false);
+    cluster.run(Duration::ms(50));
+    for (size_t i = 0; i < 3; i++) CHECK(cluster.count(i, EventKind::kPeerUndrained) == 1);
+    cluster.after_step = nullptr;
+    cluster.kill(3);
+    cluster.run(Duration::ms(100));
+    for (size_t i = 0; i < 3; i++) CHECK(cluster.path(i, 3, 0)->state == PathState::kDown);
+  }
+}
+
+TEST_CASE("a drained host that has failed over is switched off: its traffic stays where it is") {
+  Cluster cluster = started(22, 2, requestors(3));
+  cluster.cut_host(0, 2, true);
+  REQUIRE(cluster.run_until([&] { return cluster.way(0, 2, 0) == 1; }, Duration::ms(100)));
+  cluster.drain(2, true);
+  cluster.run(Duration::ms(100));
+  cluster.after_step = [&](size_t) { REQUIRE(cluster.way(0, 2, 0) == 1); };
+  cluster.kill(2);
+  cluster.run(Duration::seconds(1));
+  for (size_t lan = 0; lan < 2; lan++) {
+    CHECK(cluster.path(0, 2, lan)->state == PathState::kStopped);
+  }
+  cluster.start(2);
+  cluster.run(Duration::seconds(2));  // its cable is still out
+  CHECK(cluster.path(0, 2, 1)->state == PathState::kUp);
+  cluster.after_step = nullptr;
+  cluster.cut_host(0, 2, false);
+  REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
+  cluster.run(Duration::ms(200));
+  CHECK(all_on(cluster, 0, 0));
+}
+
 }  // namespace
 }  // namespace faild::sim

@@ -22,6 +22,7 @@ struct Peer {
   HostId id;
   Incarnation incarnation{1};
   bool requestor = true;
+  bool drained = false;
   Duration interval = Duration::ms(10);
   std::array<bool, kMaxLans> speaks{true, true, true, true, true, true, true, true};
   std::array<bool, kMaxLans> hears{true, true, true, true, true, true, true, true};
@@ -79,6 +80,7 @@ class Rig {
     Heartbeat beat;
     beat.type = type;
     beat.requestor = peer.requestor;
+    beat.drained = peer.drained;
     beat.cluster = config.cluster;
     beat.host = peer.id;
     beat.incarnation = peer.incarnation;
@@ -170,6 +172,15 @@ class Rig {
     return static_cast<size_t>(std::count_if(events.begin(), events.end(),
                                              [&](const Event& e) { return e.kind == kind; }));
   }
+  [[nodiscard]] PeerRow peer(uint64_t id) const {
+    PeerRow row;
+    for (size_t i = 0; i < engine->peer_count() && row.host.value != id; i++) {
+      engine->read_peer(i, &row);
+    }
+    return row;
+  }
+  // Our last broadcast on that LAN says that we are drained.
+  [[nodiscard]] bool says_drained(size_t lan) const { return drained_[lan]; }
   // The list in our last broadcast on that LAN.
   [[nodiscard]] const BoundedVector<HostId, kMaxMissing>& last_missing(size_t lan) const {
     return missing_[lan];
@@ -243,7 +254,10 @@ class Rig {
   void answer(const SendPacket& packet) {
     if (!decode_into(packet) || in_.type != MessageType::kInq) return;
     const size_t lan = packet.lan.value;
-    if (!in_.solicit) missing_[lan] = in_.missing;
+    if (!in_.solicit) {
+      missing_[lan] = in_.missing;
+      drained_[lan] = in_.drained;
+    }
     const Heartbeat asked = in_;
     for (Peer& peer : peers) {
       const bool meant = asked.to == peer.id || (asked.to == HostId{} && !peer.requestor);
@@ -265,6 +279,7 @@ class Rig {
   std::array<uint8_t, kMaxHeartbeatBytes> bytes_{};
   BoundedVector<SendPacket, 8> asked_;
   std::array<BoundedVector<HostId, kMaxMissing>, kMaxLans> missing_;
+  std::array<bool, kMaxLans> drained_{};
   Duration late_;
   Instant spoken_;
   Heartbeat in_;

@@ -44,6 +44,7 @@ Heartbeat beat_of(const test::Vector& v) {
   beat.hears_you = v.flag("hearsYou");
   beat.missing_is_partial = v.flag("missingIsPartial");
   beat.urgent = v.flag("urgent");
+  beat.drained = v.flag("drained");
   beat.cluster = static_cast<uint32_t>(v.number("cluster"));
   beat.host = {v.hex_number("host")};
   beat.incarnation = {v.hex_number("incarnation")};
