@@ -79,8 +79,8 @@ function strictFilter({ transport, rpFilters }: Surroundings): Parts | null {
   return {
     found: `strict rp_filter on ${names} with the udp transport`,
     why:
-      'while traffic is away from a LAN the kernel drops what still arrives there, and faild can ' +
-      'never see it heal',
+      'of a LAN that traffic has left the kernel drops what still arrives there: heartbeats get ' +
+      "through by a rule of faild's alone, and some packets are lost when traffic returns",
     remedy: 'set net.ipv4.conf.*.rp_filter to 2, or use the raw transport',
   };
 }

@@ -105,7 +105,7 @@ function missingRights({ status, lacking }: Facts): ReturnType<Check> {
 /** What each is for. SCHED_FIFO may also come from a limit: advice.ts judges that. */
 export const rights: Record<string, string> = {
   CAP_NET_ADMIN: 'without it no route can be changed',
-  CAP_NET_RAW: 'without it only the udp transport works, which a strict rp_filter blinds',
+  CAP_NET_RAW: 'without it only the udp transport works, which takes more CPU',
   CAP_IPC_LOCK: "without it the engine's memory can be paged out, and paging delays detection",
 };
 
@@ -125,7 +125,7 @@ function strictFilter({ around: { rpFilters, transport } }: Facts): ReturnType<C
       severity: blind ? 'warning' : 'advice',
       found: `rp_filter is strict on ${strict.join(', ')}`,
       why: blind
-        ? 'with the udp transport faild can never see a LAN heal whose traffic has moved'
+        ? 'with the udp transport only a rule of faild keeps heartbeats alive on a LAN that traffic left'
         : 'the end of a path that returns first is dropped by the other, for some packets',
       remedy: 'set it to 2 (loose): what counts is the larger of `all` and the interface',
       sysctls: forEach(strict, 'rp_filter', 2),

@@ -94,11 +94,7 @@ const snapshot: NativeSnapshot = {
   frameErrors: {},
 };
 
-function build(
-  more: Partial<NativeSnapshot> = {},
-  granted = true,
-  hostDrained = false,
-): Status {
+function build(more: Partial<NativeSnapshot> = {}, granted = true, hostDrained = false): Status {
   const facts = {
     version: '1.2.3',
     config: parseConfig({ requestor: true, interval: 0.001, hostName: 'web1' }),
