@@ -83,6 +83,15 @@ void PlannerOracle::see(Instant now, size_t peer, const PeerView& view) {
   }
 }
 
+// Two verdicts in one instant: when its alternate's fell it still counted as up, and so came home.
+// Now nothing serves it, and no place is better than another.
+bool PlannerOracle::came_home_too_late(Instant now, const Way& was, const PeerView::PathView& path,
+                                       const PeerView& view) {
+  if (!was.via || path.state != PathState::kDown || path.since != now) return false;
+  const auto& alternate = view.paths[*was.via];
+  return alternate.state == PathState::kDown && alternate.since == now;
+}
+
 bool PlannerOracle::accept(Instant now, size_t peer, size_t lan, std::optional<size_t> via) {
   const PeerView& view = views_.at(peer);
   const auto& path = view.paths[lan];
@@ -90,6 +99,10 @@ bool PlannerOracle::accept(Instant now, size_t peer, size_t lan, std::optional<s
   Way& way = ways_.at({peer, lan});
   if (via == way.via) return true;
   if (path.state == PathState::kUp && !path.suspect) return false;
+  if (!via && came_home_too_late(now, was, path, view)) {
+    way = {};
+    return true;
+  }
   // It had just come back when it went again.
   const bool was_back = was.returns && now == *was.returns + both_serve(view, lan);
   const Way anew = was_back ? leave({}, lan, view) : way;

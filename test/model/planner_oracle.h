@@ -73,6 +73,9 @@ class PlannerOracle {
                                             bool drained_ones) const;
   [[nodiscard]] Way leave(const Way& was, size_t lan, const PeerView& view) const;
   [[nodiscard]] Duration both_serve(const PeerView& view, size_t lan) const;
+  [[nodiscard]] static bool came_home_too_late(Instant now, const Way& was,
+                                               const PeerView::PathView& path,
+                                               const PeerView& view);
   [[nodiscard]] Way come_back(Instant now, const Way& was, size_t lan, const PeerView& view) const;
   [[nodiscard]] RouteTarget target(const PeerView& view, size_t lan, size_t via,
                                    bool returning) const;

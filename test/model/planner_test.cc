@@ -379,10 +379,11 @@ class Scene {
 };
 
 TEST_CASE("traffic goes where the oracle says, and the kernel holds the routes for it") {
-  each_seed(60, [](uint64_t seed) {
+  const auto live = [](uint64_t seed) {
     INFO("replay with FAILD_SEED=", seed);
     CHECK(Scene(seed).run() == "");
-  });
+  };
+  each_seed(60, live, {222});
 }
 
 }  // namespace
