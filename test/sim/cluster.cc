@@ -252,7 +252,7 @@ void Cluster::send(size_t from, const SendPacket& packet) {
 void Cluster::launch(size_t from, size_t to, size_t lan, const SendPacket& packet) {
   const size_t index = (lan * size() + from) * size() + to;
   const Link& way = links_[index];
-  uint32_t& lost = lost_in_a_row_[index];
+  uint32_t& lost = packet.to ? lost_in_a_row_[index].to_one : lost_in_a_row_[index].to_all;
   const bool may_lose = !way.most_in_a_row || lost < *way.most_in_a_row;
   if (way.cut || (may_lose && random_.below(1000) < way.loss_per_mille)) {
     lost++;

@@ -29,7 +29,8 @@ struct Link {
   Duration jitter = Duration::us(20);
   uint32_t loss_per_mille = 0;
   uint32_t duplicate_per_mille = 0;
-  // The scenario's promise: never more than this many packets in a row are lost between two hosts.
+  // The scenario's promise: never more than this many packets in a row are lost between two hosts,
+  // of those to everybody and of those to one. One kind makes up for none of the other.
   std::optional<uint32_t> most_in_a_row;
 };
 
@@ -149,7 +150,10 @@ class Cluster {
   Random random_;
   std::vector<Host> hosts_;
   std::vector<Link> links_;
-  std::vector<uint32_t> lost_in_a_row_;
+  struct LostInARow {
+    uint32_t to_all = 0, to_one = 0;
+  };
+  std::vector<LostInARow> lost_in_a_row_;  // by link
   std::priority_queue<Flight> flights_;
   std::unique_ptr<Effects> effects_ = std::make_unique<Effects>();
   Instant now_ = Instant::from_ns(1'000'000'000);

@@ -153,7 +153,7 @@ TEST_CASE("no path is down because of a change of its timing, whatever may be lo
     const Invariants invariants(cluster);
     lose_what_may_be_lost(cluster, random);
     const std::vector<Link> lossy = links_of(cluster);
-    // Solicits are packets too: while they are asked, more inquiries in a row may be lost.
+    // The handshakes get through, so that every path is up before the first change.
     each_link(cluster, [](Link& link, size_t) { link.loss_per_mille = 0; });
     for (size_t i = 0; i < cluster.size(); i++) cluster.start(i);
     CHECK(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(5)));
