@@ -52,20 +52,13 @@ Engine::Impl::Impl(const EngineConfig& config, Instant now, Memory* memory)
 
 // --- deadlines
 
-// When the path, which was heard, has been silent for its detection time.
-Instant Engine::Impl::silent_at(uint32_t slot) const {
-  const Path& path = paths_[slot];
-  const DetectorRules& rules = rules_for(slot);
-  return std::max(*path.heard_at, rules.since) + detection_time(rules, path.interval);
-}
-
 std::optional<Instant> Engine::Impl::path_deadline(uint32_t slot) const {
   const Path& path = paths_[slot];
   std::optional<Instant> earliest;
   const auto consider = [&](std::optional<Instant> at) {
     if (at && (!earliest || *at < *earliest)) earliest = at;
   };
-  if ((path.hearing || path.good > 0) && path.heard_at) consider(silent_at(slot));
+  if ((path.hearing || path.good > 0) && path.heard_at) consider(silent_at(path, rules_for(slot)));
   consider(path.solicit_at);
   consider(path.introduce_at);
   consider(path.return_at);
@@ -103,7 +96,7 @@ std::optional<Instant> Engine::Impl::verdict_at() const {
   if (!top || stopped_) return std::nullopt;
   const Path& path = paths_[top->slot];
   if (path.state != PathState::kUp || !path.hearing || !path.heard_at) return std::nullopt;
-  const Instant verdict_at = silent_at(top->slot);
+  const Instant verdict_at = silent_at(path, rules_for(top->slot));
   if (top->at < verdict_at) return std::nullopt;
   return verdict_at + shift_;
 }
@@ -138,7 +131,10 @@ void Engine::Impl::stand_still(Instant at, Duration stalled) {
     clip(lan.heard_at);
     pull(lan.solicit_gate);
   }
-  for (DetectorRules& rules : rules_) rules.since = std::min(rules.since, at);
+  for (DetectorRules& rules : rules_) {
+    rules.since = std::min(rules.since, at);
+    clip(rules.dropped_at);
+  }
   for (uint32_t slot = 0; slot < peers_.size() * lans_.size(); slot++) {
     Path& path = paths_[slot];
     bool changed = clip(path.heard_at);
@@ -236,7 +232,7 @@ void Engine::Impl::fire_deadlines(Instant now, Effects& effects) {
 void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
-  if ((path.hearing || path.good > 0) && path.heard_at && at >= silent_at(slot)) {
+  if ((path.hearing || path.good > 0) && path.heard_at && at >= silent_at(path, rules_for(slot))) {
     path_silent(now, slot, effects);
   }
   if (path.solicit_at && at >= *path.solicit_at) send_solicit(now, slot, effects);
@@ -253,21 +249,25 @@ void Engine::Impl::fire_path(Instant now, uint32_t slot, Effects& effects) {
 // for a whole detection time and more is not heard here (or says that it does not hear us), then
 // this path is dead from the start: a host that boots while LAN A is broken must still reach its
 // peers' addresses on A. As long as we do hear the peer, the handshake goes on and `unknown` takes
-// no action; to have heard it once, before the LAN broke, is not enough.
+// no action; to have heard it once, before the LAN broke, is not enough. Nor does it count that it
+// was not heard while the LAN's packets were dropped here.
 void Engine::Impl::introduce(Instant now, uint32_t slot, Effects& effects) {
   Path& path = paths_[slot];
   const Instant at = attention(now);
   path.introduce_at.reset();
   if (path.state != PathState::kUnknown) return;
   const bool deaf = !path.hearing || path.heard_by_peer == HeardByPeer::kNo;
-  if (deaf && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
+  const DetectorRules& rules = rules_for(slot);
+  const Duration again = detection_time(rules, lans_[lan_of(slot).value].interval);
+  const bool unfair = rules.dropped_at && at - *rules.dropped_at < again;
+  if (deaf && !unfair && has_fresh_alternate(peer_of(slot), lan_of(slot), at)) {
     const Reason heard = path.hearing ? Reason::kNotHeard : Reason::kSilent;
     const Reason reason = path.heard_at ? heard : Reason::kNeverHeard;
     note_silence(path);
     set_state(now, slot, PathState::kDown, reason, effects, false);
     judge_lan(now, slot, Reason::kLanSilent, effects);
   } else {
-    path.introduce_at = at + detection_time(rules_for(slot), lans_[lan_of(slot).value].interval);
+    path.introduce_at = at + again;
   }
 }
 

@@ -74,7 +74,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void on_packet(Instant now, const PacketIn& packet, Effects& effects);
-  // Before the first packet that was queued after the drop.
+  // Before the first packet that was queued after the drop. `count` 0: packets of that LAN may wait
+  // that could not be read in time.
   void on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects);
   void on_link(Instant now, const LinkChange& change, Effects& effects);
   // Our own interface's index, MAC or addresses are now these (the LAN's name stays).

@@ -87,7 +87,7 @@ struct Lan {
   FlightRecorder recorder;  // of what we send to everybody
 };
 
-[[nodiscard]] DetectorRules make_rules(const Plan& plan, size_t lan);
+void follow_plan(DetectorRules& rules, const Plan& plan, size_t lan);
 
 class Engine::Impl {
  public:
@@ -127,7 +127,6 @@ class Engine::Impl {
   void notice_stall(Instant now, Effects& effects);
   void stand_still(Instant at, Duration stalled);
   void arm(uint32_t slot);
-  [[nodiscard]] Instant silent_at(uint32_t slot) const;
   [[nodiscard]] std::optional<Instant> path_deadline(uint32_t slot) const;
   void fire_deadlines(Instant now, Effects& effects);
   void fire_path(Instant now, uint32_t slot, Effects& effects);
@@ -145,7 +144,7 @@ class Engine::Impl {
   void on_acknowledgment(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);
   void note_drained(Instant now, const PacketIn& packet, uint32_t peer, Effects& effects);
   void note_listing(Instant now, uint32_t slot);
-  void note_gap(Path& path, uint32_t gap);
+  void note_gap(uint32_t slot, uint32_t gap);
   [[nodiscard]] static bool may_answer(Instant now, Path& path);
   [[nodiscard]] static bool may_broadcast(Instant now, Path& path);
   void after_evidence(Instant now, uint32_t slot, Effects& effects);
@@ -317,8 +316,8 @@ class Engine::Impl {
   uint32_t stalls_unreported_ = 0;
   Duration stall_worst_;
   bool isolated_ = false;
-  std::optional<Instant> drops_at_, drops_reported_at_;  // the kernel dropped packets
-  uint32_t receive_drops_unreported_ = 0, overruns_ = 0;
+  std::optional<Instant> drops_reported_at_;  // the kernel dropped packets
+  uint32_t receive_drops_unreported_ = 0;
   std::array<std::optional<Instant>, kDrops> drop_reported_at_{};
   std::array<uint32_t, kDrops> drops_unreported_{};
 

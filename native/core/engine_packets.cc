@@ -196,7 +196,7 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
     path.received++;
   } else {
     const uint32_t gap = last ? in_.sequence - *last - 1 : 0;
-    if (gap <= kLargestGap) note_gap(path, gap);
+    if (gap <= kLargestGap) note_gap(slot, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
     if (in_.requestor) note_heard(path, rules_[packet.lan.value], at, gap == 0);
     note_listing(now, slot);
@@ -227,11 +227,13 @@ bool Engine::Impl::may_broadcast(Instant now, Path& path) {
 // So many packets of the peer are missing before this one. They count against the path only while
 // it is judged by how well it works: not those of an outage, which had its verdict, and not what
 // this host's own kernel has dropped.
-void Engine::Impl::note_gap(Path& path, uint32_t gap) {
+void Engine::Impl::note_gap(uint32_t slot, uint32_t gap) {
+  Path& path = paths_[slot];
   path.lost += gap;
   const bool judged = path.state == PathState::kUp || path.gray;
-  const bool dropped_here = path.overruns_seen != overruns_;
-  path.overruns_seen = overruns_;
+  const uint32_t drops = rules_for(slot).drops;
+  const bool dropped_here = path.drops_seen != drops;
+  path.drops_seen = drops;
   if (judged && !dropped_here) note_loss(path, gap);
 }
 
@@ -280,7 +282,7 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
     if (path.state == PathState::kUnknown) path.hearing = true;
   } else {
     const uint32_t gap = path.echo ? in_.echo_sequence - *path.echo - 1 : 0;
-    note_gap(path, gap);
+    note_gap(slot, gap);
     if (path.suspect) mark_dirty(peer_of(slot));
     note_heard(path, rules_[packet.lan.value], at, gap == 0);
     path.echo = in_.echo_sequence;

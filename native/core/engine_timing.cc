@@ -25,10 +25,13 @@ constexpr uint32_t kAnnouncements = 10;
 
 }  // namespace
 
-DetectorRules make_rules(const Plan& plan, size_t lan) {
+void follow_plan(DetectorRules& rules, const Plan& plan, size_t lan) {
   const Timing& timing = plan.timing[lan];
-  return {timing.fail_after, timing.restore_after,  plan.flap_window,
-          plan.loss_limit,   plan.round_trip_limit, Instant()};
+  rules.fail_after = timing.fail_after;
+  rules.restore_after = timing.restore_after;
+  rules.flap_window = plan.flap_window;
+  rules.loss_limit = plan.loss_limit;
+  rules.round_trip_limit = plan.round_trip_limit;
 }
 
 // LANs whose intervals are alike, or whole multiples, speak in one wake-up. The phase is random, so
@@ -40,7 +43,7 @@ void Engine::Impl::start_turns(Instant now) {
     FAILD_CHECK(is_valid(timing));
     longest = std::max(longest, timing.interval);
     lans_[i].interval = lans_[i].pace = timing.interval;
-    rules_[i] = make_rules(plan_, i);
+    follow_plan(rules_[i], plan_, i);
   }
   Random random(config_.seed);
   const auto phase = random.below(static_cast<uint64_t>(longest.in_ns()));
@@ -87,10 +90,9 @@ void Engine::Impl::retime(Instant now, LanIndex index, const Timing& before, con
   Lan& lan = lans_[index.value];
   const Instant at = attention(now);
   DetectorRules& rules = rules_[index.value];
-  const Instant since = timing.fail_after < before.fail_after ? at : rules.since;
   const DetectorRules old = rules;
-  rules = make_rules(plan_, index.value);
-  rules.since = since;
+  follow_plan(rules, plan_, index.value);
+  if (timing.fail_after < before.fail_after) rules.since = at;
   if (timing == before) return;
   if (timing.interval != before.interval) {
     lan.interval = timing.interval;

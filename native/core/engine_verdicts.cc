@@ -195,11 +195,14 @@ bool Engine::Impl::lan_is_silent(LanIndex lan, Instant at) const {
 // many peers is as lively as ever.
 bool Engine::Impl::lan_is_wholly_silent(LanIndex lan, Instant at) const {
   const Lan& judged = lans_[lan.value];
+  const DetectorRules& rules = rules_[lan.value];
   const auto quiet = [at](const Lan& one) {
     return one.heard_at ? at - *one.heard_at : Duration::seconds(3600);
   };
-  if (judged.up < 2 || quiet(judged) < overdue_time(rules_[lan.value], judged.longest))
-    return false;
+  const Duration overdue = overdue_time(rules, judged.longest);
+  if (judged.up < 2 || quiet(judged) < overdue) return false;
+  // Somebody may have spoken all the same: each path is asked for itself.
+  if (rules.dropped_at && at - *rules.dropped_at < overdue) return false;
   for (size_t i = 0; i < lans_.size(); i++) {
     const Lan& other = lans_[i];
     const Duration lively = std::min(other.shortest * 2, overdue_time(rules_[i], other.shortest));
@@ -326,12 +329,8 @@ void Engine::Impl::judge_isolation(Instant now, Effects& effects) {
 void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
   if (stopped_) return;
   counters_.receive_drops += count;
-  if (count > 0) overruns_++;
-  // What the kernel threw away may have been anybody's packet: give every path one interval of the
-  // fastest more.
-  // Under drops without end the attention clock stands still, but it never runs backwards.
-  shift_ += std::min(shortest_, drops_at_ ? now - *drops_at_ : shortest_);
-  drops_at_ = now;
+  rules_[lan.value].drops++;
+  rules_[lan.value].dropped_at = attention(now);
   receive_drops_unreported_ += count;
   if (!drops_reported_at_ || now - *drops_reported_at_ >= kDropsReportEvery) {
     drops_reported_at_ = now;

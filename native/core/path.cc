@@ -146,6 +146,20 @@ std::optional<Duration> silence(const Path& path, Instant now) {
   return std::max(now - *path.heard_at, Duration());
 }
 
+Duration excused(const Path& path, const DetectorRules& rules) {
+  if (!path.heard_at || !rules.dropped_at) return Duration();
+  const Duration before = *rules.dropped_at - std::max(*path.heard_at, rules.since);
+  if (before <= Duration()) return Duration();
+  const Duration pace = std::max(path.interval, Duration::ns(1));
+  const int64_t times = rules.drops - path.drops_seen;
+  return times > before.in_ns() / pace.in_ns() ? before : pace * times;
+}
+
+Instant silent_at(const Path& path, const DetectorRules& rules) {
+  return std::max(*path.heard_at, rules.since) + detection_time(rules, path.interval) +
+         excused(path, rules);
+}
+
 uint32_t missed_packets(const Path& path, Instant now) {
   const auto quiet = silence(path, now);
   if (!quiet || path.interval <= Duration()) return 0;
@@ -156,7 +170,8 @@ uint32_t missed_packets(const Path& path, Instant now) {
 
 bool is_fresh(const Path& path, const DetectorRules& rules, Instant now) {
   const auto quiet = silence(path, now);
-  return path.state == PathState::kUp && quiet && *quiet < overdue_time(rules, path.interval);
+  return path.state == PathState::kUp && quiet &&
+         *quiet < overdue_time(rules, path.interval) + excused(path, rules);
 }
 
 }  // namespace faild

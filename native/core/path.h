@@ -96,12 +96,12 @@ struct Path {
   LossShare loss;              // smoothed over some 64 packets
   std::optional<Reason> gray;  // kLossy or kSlow: heard, but judged not worth using
   uint8_t flaps = 0;           // doublings of what revalidation needs
-  uint32_t overruns_seen = 0;  // the engine's count of them at the last packet
+  uint32_t drops_seen = 0;     // `DetectorRules::drops` at the last regular packet
 
   FlightRecorder recorder;
 };
 
-// What the detector is told of a LAN's paths: by the plan (config.h).
+// What the detector is told of a LAN's paths: by the plan (config.h), and by this host's kernel.
 struct DetectorRules {
   uint32_t fail_after = 3;
   uint32_t restore_after = 10;
@@ -111,6 +111,10 @@ struct DetectorRules {
   // Since when the detection time is not longer than now: silence from before is no evidence, so
   // that a change of the rules is no verdict. Attention clock.
   Instant since = Instant();
+  // How often this host's kernel has dropped packets of the LAN unread, and when last. Attention
+  // clock.
+  uint32_t drops = 0;
+  std::optional<Instant> dropped_at = std::nullopt;
 };
 
 // Slack beyond f x interval: one late wake-up of the sender and of the network. 100 us is what an
@@ -174,6 +178,12 @@ struct Verdict {
 [[nodiscard]] std::optional<Verdict> judge(const Path& path);
 
 [[nodiscard]] std::optional<Duration> silence(const Path& path, Instant now);
+// How much of a path's silence proves nothing, because packets of its LAN were dropped here: each
+// time one of them may have been this peer's, so an interval a time; but what has passed since the
+// last one counts in full, so that a LAN's death is noticed all the same when they end.
+[[nodiscard]] Duration excused(const Path& path, const DetectorRules& rules);
+// When a path that was heard will have been silent for its detection time. Attention clock.
+[[nodiscard]] Instant silent_at(const Path& path, const DetectorRules& rules);
 // Packets that should have come by now and have not.
 [[nodiscard]] uint32_t missed_packets(const Path& path, Instant now);
 // Heard lately enough to trust traffic to it: an alternate must be up and fresh.

@@ -219,8 +219,10 @@ void Reactor::expire() {
   // More comes than we can read. Heartbeats must go out all the same, but nobody is judged by what
   // still lies unread: for the engine it is as if the kernel had dropped it.
   if (!heard_all_) {
-    engine_->on_receive_drops(now_, LanIndex{0}, 0, effects_);
-    carry_out();
+    for (size_t lan = 0; lan < lans_.size(); lan++) {
+      engine_->on_receive_drops(now_, LanIndex{static_cast<uint8_t>(lan)}, 0, effects_);
+      carry_out();
+    }
   }
   engine_->on_deadline(now_, effects_);
   carry_out();

@@ -20,33 +20,6 @@ Duration DetectorOracle::detection(size_t lan, Duration interval) const {
 Duration DetectorOracle::overdue(size_t lan, Duration interval) const {
   return interval * std::max(1U, config_.timing[lan].fail_after - 1) + slack(interval);
 }
-// On one LAN: ours, and those of paths while they are up.
-std::vector<Duration> DetectorOracle::paces(size_t lan) const {
-  std::vector<Duration> them{config_.timing[lan].interval};
-  for (size_t i = 0; i < all(); i++) {
-    const Happening& h = history_[i];
-    const Where path{h.peer, h.lan};
-    if (h.lan != lan) continue;
-    const bool rises = h.kind == Kind::kVerdict && h.state == PathState::kUp;
-    const bool speaks = h.kind == Kind::kPacket && h.counts && state(path, i) == PathState::kUp;
-    if (rises || speaks) them.push_back(interval(path, i + 1));
-  }
-  return them;
-}
-Duration DetectorOracle::shortest(size_t lan) const {
-  const auto them = paces(lan);
-  return *std::min_element(them.begin(), them.end());
-}
-Duration DetectorOracle::longest(size_t lan) const {
-  const auto them = paces(lan);
-  return *std::max_element(them.begin(), them.end());
-}
-Duration DetectorOracle::shortest() const {
-  Duration least = shortest(0);
-  for (size_t lan = 1; lan < config_.lans; lan++) least = std::min(least, shortest(lan));
-  return least;
-}
-
 // --- packets
 
 std::vector<DetectorOracle::Where> DetectorOracle::all_paths() const {
@@ -293,18 +266,33 @@ std::optional<Instant> DetectorOracle::heard_at(Where path) const {
   return latest;
 }
 
+// Each time that packets were dropped since its last regular one, this may have been among them;
+// but no silence after the last drop is excused.
+Duration DetectorOracle::excused(Where path) const {
+  const auto last = dropped_at(path.lan), heard = heard_at(path);
+  if (!last || !heard || *last <= *heard) return Duration();
+  int64_t times = 0;
+  for (size_t i = all(); i-- > 0;) {
+    const Happening& h = history_[i];
+    const bool jumped = h.type == MessageType::kInq && h.gap > kLargestGap;
+    if (is_at(h, path.peer, path.lan) && is_regular(h) && !jumped) break;
+    if (h.kind == Kind::kDropped && h.lan == path.lan) times++;
+  }
+  return std::min(interval(path, all()) * times, *last - *heard);
+}
+
 // When its silence becomes a fact, if nothing more is heard.
 std::optional<Instant> DetectorOracle::silent_at(Where path) const {
   if (!hearing(path, all()) && run(path, all()) == 0) return std::nullopt;
   const auto heard = heard_at(path);
   if (!heard) return std::nullopt;
-  return *heard + detection(path.lan, interval(path, all()));
+  return *heard + detection(path.lan, interval(path, all())) + excused(path);
 }
 
 bool DetectorOracle::fresh(Where path, Instant at) const {
   const auto heard = heard_at(path);
   return state(path) == PathState::kUp && heard &&
-         at - *heard < overdue(path.lan, interval(path, all()));
+         at - *heard < overdue(path.lan, interval(path, all())) + excused(path);
 }
 
 bool DetectorOracle::fresh_elsewhere(Where path, Instant at) const {
@@ -402,6 +390,9 @@ void DetectorOracle::introduce(Instant now, Where path) {
   const bool hears = hearing(path, all());
   const bool deaf = !hears || heard_by_peer(path, all()) == HeardByPeer::kNo;
   record(Kind::kIntroduced, path, now);
+  const auto dropped = dropped_at(path.lan);
+  const Duration lately = detection(path.lan, config_.timing[path.lan].interval);
+  if (dropped && attention(now) - *dropped < lately) return;
   if (!deaf || !fresh_elsewhere(path, attention(now))) return;
   const Reason reason = !heard_at(path) ? Reason::kNeverHeard
                         : hears         ? Reason::kNotHeard
@@ -428,10 +419,8 @@ void DetectorOracle::restart(Instant now, size_t peer, const std::vector<bool>& 
   record(Kind::kRestarted, {peer, 0}, now);
 }
 
-void DetectorOracle::receive_drops(Instant now) {
-  const Duration since = dropped_at_ ? now - *dropped_at_ : shortest();
-  shift_ += std::min(shortest(), since);
-  dropped_at_ = now;
+void DetectorOracle::receive_drops(Instant now, size_t lan) {
+  record(Kind::kDropped, {0, lan}, now);
 }
 
 void DetectorOracle::look(Instant now, Instant due) {

@@ -28,6 +28,7 @@ struct Happening {
     kAsked,       // we broadcast an inquiry on a LAN
     kSolicited,   // we asked one peer on one LAN
     kStoodStill,  // we were stalled: the attention clock was set back to `at`
+    kDropped,     // our kernel had dropped packets of a LAN
     kSilent,      // by then the path had been silent for its detection time
     kIntroduced,  // a path that was never proven was looked at
     kVerdict,     // the path's state changed
@@ -80,7 +81,7 @@ class DetectorOracle {
               const std::vector<bool>& away);
   void sent(Instant now, size_t lan, std::optional<size_t> peer, uint32_t sequence);
   void link(Instant now, size_t lan, bool carrier);
-  void receive_drops(Instant now);
+  void receive_drops(Instant now, size_t lan);
   // on_deadline, at this time, when it had been asked for at `due`.
   void look(Instant now, Instant due);
 
@@ -128,6 +129,8 @@ class DetectorOracle {
   [[nodiscard]] Duration longest(size_t lan) const;
   [[nodiscard]] Duration shortest() const;
   [[nodiscard]] std::optional<Instant> heard_at(Where path) const;
+  [[nodiscard]] std::optional<Instant> dropped_at(size_t lan) const;
+  [[nodiscard]] Duration excused(Where path) const;
   [[nodiscard]] std::optional<Instant> silent_at(Where path) const;
   [[nodiscard]] bool fresh(Where path, Instant at) const;
   [[nodiscard]] bool fresh_elsewhere(Where path, Instant at) const;
@@ -157,7 +160,6 @@ class DetectorOracle {
   std::vector<bool> carrier_ = std::vector<bool>(kMaxLans, true);
   Duration shift_;     // how far the attention clock is behind
   Instant looked_at_;  // real time
-  std::optional<Instant> dropped_at_;
 };
 
 }  // namespace faild::model

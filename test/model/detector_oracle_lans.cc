@@ -1,9 +1,49 @@
-// The oracle's judgment of whole LANs: when most peers fall silent together it is one event.
+// The oracle's questions about whole LANs: their intervals in play; and when most peers fall silent
+// together it is one event.
 #include <algorithm>
 
 #include "model/detector_oracle.h"
 
 namespace faild::model {
+
+// On one LAN: ours, and those of paths while they are up.
+std::vector<Duration> DetectorOracle::paces(size_t lan) const {
+  std::vector<Duration> them{config_.timing[lan].interval};
+  for (size_t i = 0; i < all(); i++) {
+    const Happening& h = history_[i];
+    const Where path{h.peer, h.lan};
+    if (h.lan != lan) continue;
+    const bool rises = h.kind == Kind::kVerdict && h.state == PathState::kUp;
+    const bool speaks = h.kind == Kind::kPacket && h.counts && state(path, i) == PathState::kUp;
+    if (rises || speaks) them.push_back(interval(path, i + 1));
+  }
+  return them;
+}
+Duration DetectorOracle::shortest(size_t lan) const {
+  const auto them = paces(lan);
+  return *std::min_element(them.begin(), them.end());
+}
+Duration DetectorOracle::longest(size_t lan) const {
+  const auto them = paces(lan);
+  return *std::max_element(them.begin(), them.end());
+}
+Duration DetectorOracle::shortest() const {
+  Duration least = shortest(0);
+  for (size_t lan = 1; lan < config_.lans; lan++) least = std::min(least, shortest(lan));
+  return least;
+}
+
+// When our kernel last dropped packets of the LAN.
+std::optional<Instant> DetectorOracle::dropped_at(size_t lan) const {
+  std::optional<Instant> set_back;
+  for (size_t i = all(); i-- > 0;) {
+    const Happening& h = history_[i];
+    if (h.kind == Kind::kStoodStill) set_back = set_back ? std::min(*set_back, h.at) : h.at;
+    if (h.kind != Kind::kDropped || h.lan != lan) continue;
+    return set_back ? std::min(h.at, *set_back) : h.at;
+  }
+  return std::nullopt;
+}
 
 const Happening* DetectorOracle::lan_verdict(size_t lan) const {
   for (size_t i = all(); i-- > 0;) {
@@ -44,6 +84,8 @@ bool DetectorOracle::nobody_is_heard(size_t lan, Instant at) const {
   };
   const uint32_t here = count(lan, PathState::kUp);
   if (here < 2 || !quiet_for(lan, overdue(lan, longest(lan)))) return false;
+  const auto dropped = dropped_at(lan);
+  if (dropped && at - *dropped < overdue(lan, longest(lan))) return false;
   for (size_t other = 0; other < config_.lans; other++) {
     const Duration lively = std::min(shortest(other) * 2, overdue(other, shortest(other)));
     const bool as_many = count(other, PathState::kUp) * 2 > here;

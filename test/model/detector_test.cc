@@ -203,7 +203,7 @@ class World {
   }
   void drop_received(size_t lan) {
     if (rig_.now < asleep_until_) return;
-    oracle_.receive_drops(rig_.now);
+    oracle_.receive_drops(rig_.now, lan);
     rig_.engine->on_receive_drops(rig_.now, LanIndex{static_cast<uint8_t>(lan)}, 3, *rig_.effects);
     finish();
   }
