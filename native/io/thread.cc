@@ -1,8 +1,11 @@
 #include "io/thread.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -19,6 +22,12 @@ constexpr const char* kRealtimeHint =
     "without real-time scheduling a busy machine delays detection; grant CAP_SYS_NICE "
     "(setcap cap_sys_nice+ep on the binary, AmbientCapabilities=CAP_SYS_NICE in a systemd unit) "
     "or a limit (LimitRTPRIO=50)";
+// sched_setscheduler(2) refuses with the same error what no capability of ours would change.
+constexpr const char* kRealtimeHintWithCapability =
+    "without real-time scheduling a busy machine delays detection; CAP_SYS_NICE is there but does "
+    "not suffice: raise cpu.rt_runtime_us of this control group (CONFIG_RT_GROUP_SCHED gives it "
+    "none), or, in a container, let its user namespace or seccomp filter permit it (or "
+    "LimitRTPRIO=50)";
 
 // Without it a host that is short of memory pages the tables out, and the next verdict waits for
 // its disk.
@@ -35,6 +44,13 @@ constexpr const char* kLockHint =
   return mlock(const_cast<const uint8_t*>(pages.data()), pages.size()) == 0 ? 0 : errno;
 }
 
+[[nodiscard]] bool has_capability(int capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
 void ask_for_realtime(int priority, RuntimeFacts* facts) {
   if (priority <= 0) return;
   sched_param wish{};
@@ -43,7 +59,8 @@ void ask_for_realtime(int priority, RuntimeFacts* facts) {
   const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &wish);
   facts->realtime = error == 0;
   facts->realtime_error = error;
-  if (error != 0) facts->realtime_hint = kRealtimeHint;
+  if (error == 0) return;
+  facts->realtime_hint = has_capability(CAP_SYS_NICE) ? kRealtimeHintWithCapability : kRealtimeHint;
 }
 
 }  // namespace

@@ -5,10 +5,16 @@
 
 #include <doctest/doctest.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -25,6 +31,20 @@ void drop_capability(int capability) {
   REQUIRE(syscall(SYS_capget, &header, data) == 0);
   data[CAP_TO_INDEX(capability)].effective &= ~CAP_TO_MASK(capability);
   REQUIRE(syscall(SYS_capset, &header, data) == 0);
+}
+
+// The kernel refuses real-time scheduling to this thread and those that it makes, as it does to a
+// control group without a share of it.
+void refuse_realtime() {
+  const sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setscheduler, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(code), const_cast<sock_filter*>(code)};
+  REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
 void story(Transport first, Transport second, bool v6) {
@@ -241,6 +261,34 @@ TEST_CASE("without a capability: another transport, or an error that says what t
     CHECK(error->code == "EPERM_NET_ADMIN");
     CHECK(error->message.find("CAP_NET_ADMIN") != std::string::npos);
   }
+}
+
+TEST_CASE(
+    "without real-time scheduling: the hint names what is missing, and no right that is there") {
+  Lans lans;
+  RuntimeConfig config = lans.config(0, Transport::kRaw);
+  config.realtime_priority = 50;
+  RuntimeFacts facts;
+  const auto start = [&](bool with_capability) {
+    std::thread([&] {
+      if (!with_capability) drop_capability(CAP_SYS_NICE);
+      refuse_realtime();
+      Runtime runtime(
+          config, [](void*) {}, nullptr);
+      REQUIRE_FALSE(runtime.start());
+      facts = runtime.facts();
+    }).join();
+  };
+  const auto says = [&](const char* words) {
+    return facts.realtime_hint.find(words) != std::string::npos;
+  };
+  start(false);
+  CHECK(facts.realtime_error == EPERM);
+  CHECK(says("grant CAP_SYS_NICE"));
+  start(true);
+  CHECK(facts.realtime_error == EPERM);
+  CHECK_FALSE(says("grant CAP_SYS_NICE"));
+  CHECK(says("cpu.rt_runtime_us"));
 }
 
 TEST_CASE("start errors name what is wrong") {
