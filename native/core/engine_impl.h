@@ -248,7 +248,7 @@ class Engine::Impl {
   void leave_path(Instant now, uint32_t slot);
   void return_path(Instant now, uint32_t slot);
   void set_via(uint32_t slot, std::optional<LanIndex> via);
-  void apply_routes(uint32_t slot, bool announce);
+  void apply_routes(uint32_t slot);
   void apply_destination(uint32_t slot, const IpAddress& destination, bool announce);
   void apply_direct(uint32_t slot, const IpAddress& destination);
   [[nodiscard]] uint32_t rto_min_ms() const;

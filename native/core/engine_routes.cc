@@ -62,7 +62,12 @@ void Engine::Impl::decide_path(Instant now, uint32_t slot) {
     path.return_at.reset();
     path.patience_at.reset();
   }
-  apply_routes(slot, before != path.via);
+  const bool moves = before != path.via;
+  const bool untold = path.untold;
+  path.untold = untold || moves;
+  apply_routes(slot);
+  // It had no address when it was decided, and has one now.
+  if (untold && !moves && !path.untold) path.verdict_at = now;
   arm(slot);
 }
 
@@ -158,7 +163,7 @@ void Engine::Impl::set_via(uint32_t slot, std::optional<LanIndex> via) {
 }
 
 // Brings one path's choice to the ledger, for every address that the peer has on this LAN.
-void Engine::Impl::apply_routes(uint32_t slot, bool announce) {
+void Engine::Impl::apply_routes(uint32_t slot) {
   Path& path = paths_[slot];
   const LanAdvert* advert = advert_of(slot);
   if (advert == nullptr) return;
@@ -166,9 +171,9 @@ void Engine::Impl::apply_routes(uint32_t slot, bool announce) {
   for (const Prefix& address : advert->addresses) {
     if (!is_routable(lans_[lan_of(slot).value].config, address.address)) continue;
     supersede(slot, address.address);
-    apply_destination(slot, address.address, announce);
+    apply_destination(slot, address.address, path.untold);
     apply_direct(slot, address.address);
-    announce = false;  // one report a path, by its first address
+    path.untold = false;  // one report a path, by its first address
   }
 }
 

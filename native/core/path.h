@@ -70,6 +70,7 @@ struct Path {
   // Where the traffic for the peer's addresses on this LAN goes. The planner's; see planner.h.
   std::optional<LanIndex> via;       // in force: it takes this LAN
   std::optional<LanIndex> standby;   // prepared: it would take this LAN
+  bool untold = false;               // `via` has changed, but no address was there to report it by
   bool returning = false;            // both LANs serve until `return_at`
   std::optional<Instant> return_at;  // hold time or settling time ends
   // down but being revalidated: move after all if it takes longer than this

@@ -54,6 +54,33 @@ TEST_CASE("a table full of hosts that are alive takes in nobody else") {
   CHECK(rig.drops(Drop::kTableFull) > 0);
 }
 
+// Its advert is taken over once in 100 ms, so that the address may be known only after the verdict.
+TEST_CASE("traffic for an address that is learnt while its LAN is dead moves, and that is told") {
+  Rig rig(2);
+  Peer& peer = rig.add_peer(2);
+  peer.addresses[0] = {"fe80::2/64"};
+  rig.begin();
+  rig.run(Duration::ms(300));
+  REQUIRE(rig.all_up());
+  peer.advert_version++;
+  rig.run(Duration::ms(10));
+  peer.addresses[0] = {"10.1.0.2/16"};
+  peer.advert_version++;
+  peer.speaks[0] = false;
+  rig.run(Duration::ms(50));
+  REQUIRE(rig.path(2, 0).state == PathState::kDown);
+  REQUIRE(entries_for(rig, "10.1.0.2/32") == 0);
+  rig.run(Duration::ms(100));
+  CHECK(rig.entry(kExceptionsTable, "10.1.0.2/32") != nullptr);
+  CHECK(rig.count(EventKind::kFailover) == 1);
+  // Told once: no other address of it is another failover.
+  peer.addresses[0].push_back("10.1.7.2/16");
+  peer.advert_version++;
+  rig.run(Duration::ms(200));
+  CHECK(rig.entry(kExceptionsTable, "10.1.7.2/32") != nullptr);
+  CHECK(rig.count(EventKind::kFailover) == 1);
+}
+
 TEST_CASE("a peer that leaves a LAN leaves no path there that would be down for ever") {
   Rig rig(2);
   settle(rig, 2);
