@@ -63,7 +63,9 @@ function restOfDaemonPage(tree: CommandNode): string[] {
     ...term('.B 1', ['Something is down, or could not be done.']),
     ...term('.B 2', ['Bad usage or configuration; no such LAN or peer.']),
     ...term('.B 3', ['No daemon answers.']),
-    ...term('.B 4', ["A daemon answers, but its engine's thread does not."]),
+    ...term('.B 4', [
+      "A daemon answers, but its engine's thread does not; of the daemon itself: it was told to stop, but that thread hung.",
+    ]),
     '.SH SIGNALS',
     ...term('.B SIGTERM, SIGINT', [
       'Stop: say goodbye to the peers and remove what carries no traffic. Failovers in force stay.',

@@ -309,7 +309,8 @@ export class Faild implements AsyncDisposable {
 
   /**
    * Says goodbye to the peers and stops. Failovers in force stay in the kernel, so that nobody is
-   * cut off.
+   * cut off. Rejects with EHUNG, after 2 s, when the engine's thread hangs: all else is stopped then,
+   * but that thread ends only with the process.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#shutDown();
@@ -389,7 +390,14 @@ export class Faild implements AsyncDisposable {
   }
 
   async #shutDown(): Promise<void> {
-    this.#engine.stop(true);
+    try {
+      this.#engine.stop(true);
+    } finally {
+      await this.#endReaders();
+    }
+  }
+
+  async #endReaders(): Promise<void> {
     this.#onWake();
     this.#commands.failAll(new FaildError('ESTOPPED', 'this faild has been stopped'));
     await this.#delivering;

@@ -17,6 +17,7 @@ import { type Reloaded, Reloader, showChange } from '../control/reload.js';
 import type { ControlTarget } from '../control/routes.js';
 import { type Control, openControl } from '../control/server.js';
 import { readRpFilters } from '../engine/machine.js';
+import { native } from '../engine/native.js';
 import { History, precede } from '../journal/history.js';
 import { Hooks } from '../journal/hooks.js';
 import { type Log, openLog } from '../journal/log.js';
@@ -28,6 +29,9 @@ import { Service, type Watched } from './service.js';
 
 /** A list in a log line ends here; `faild status` has the whole. */
 const maxListed = 5;
+
+/** The exit status where the engine's thread does not answer, as the commands have it. */
+const hungStatus = 4;
 
 /** From the first new peer to the look at all of them. */
 const settleMs = 2000;
@@ -81,12 +85,13 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   log.info(`stopping: ${asked}`);
   adviser.stop();
   await scraped.close();
-  await stop(faild, control, log);
+  const stopped = await stop(faild, control, log);
   await logging;
   hooks.close();
   const written = (await history?.close()) ?? true;
-  log.info('stopped');
+  if (stopped) log.info('stopped');
   log.close();
+  if (!stopped) native.endProcess(hungStatus);
   // Nothing is left to do, but Node would wait for the thread that waits for the disk.
   if (!written) process.kill(process.pid, 'SIGKILL');
 }
@@ -152,11 +157,21 @@ async function sayingHost(draining: Promise<HostDrainAnswer>, log: Log): Promise
   return answer;
 }
 
-async function stop(faild: Faild, control: Control, log: Log): Promise<void> {
+/** False: the engine's thread hangs, so that this process can end only by force. */
+async function stop(faild: Faild, control: Control, log: Log): Promise<boolean> {
   const last = await faild.status().catch(() => undefined);
   await control.close();
-  await faild.stop();
+  try {
+    await faild.stop();
+  } catch (error) {
+    log.error(
+      `not stopped cleanly: ${messageOf(error)}; without a goodbye to the peers, and all routes ` +
+        'stay as they are for the next start',
+    );
+    return false;
+  }
   if (last !== undefined) sayWhatStays(last, log);
+  return true;
 }
 
 function watchedOf(faild: Faild): Watched {
@@ -270,7 +285,7 @@ function stopSignal(
   return new Promise((resolve) => {
     let stopping = false;
     const onSignal = (signal: NodeJS.Signals, number: number): void => {
-      if (stopping) process.exit(128 + number);
+      if (stopping) native.endProcess(128 + number);
       stopping = true;
       resolve(signal);
     };

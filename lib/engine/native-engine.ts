@@ -75,8 +75,11 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     }
 
     stop(goodbye: boolean): void {
-      this.#raw.stop(goodbye);
-      this.#failAll(new FaildError('ESTOPPED', 'the engine was stopped before its snapshot'));
+      try {
+        this.#raw.stop(goodbye);
+      } finally {
+        this.#failAll(new FaildError('ESTOPPED', 'the engine was stopped before its snapshot'));
+      }
     }
 
     facts(): NativeFacts {

@@ -460,6 +460,11 @@ interface Addon {
    * errno; waits for a second at most.
    */
   notifyService(socket: string, message: string): number;
+  /**
+   * Ends this process at once with that status (0 to 255). Node's own ways to end wait for the
+   * engine's thread, which may hang.
+   */
+  endProcess(status: number): never;
   monotonicUs(): number;
   /**
    * How late the wake-ups of a thread like the engine's are. Blocks for `count` periods.

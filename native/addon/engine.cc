@@ -119,8 +119,10 @@ void EngineObject::start(const Napi::CallbackInfo& info) {
 void EngineObject::stop(const Napi::CallbackInfo& info) {
   const bool goodbye = read_flag(info[0], {"", "goodbye"});
   if (failed(info.Env()) || !running_) return;
-  running_ = false;
-  runtime_->stop(goodbye);
+  running_ = !runtime_->stop(goodbye);
+  if (!running_) return;
+  raise(info.Env(), "EHUNG", 0,
+        "the engine's thread hangs and cannot be stopped: only the end of the process ends it");
 }
 
 Napi::Value EngineObject::facts(const Napi::CallbackInfo& info) {

@@ -3,6 +3,7 @@
 // Loaded once an environment (main thread and each worker); it keeps nothing outside the objects it
 // makes.
 #include <napi.h>
+#include <unistd.h>
 
 #include "addon/classes.h"
 #include "addon/convert.h"
@@ -54,12 +55,20 @@ Napi::Value monotonic_us(const Napi::CallbackInfo& info) {
   return from_us(info.Env(), monotonic_now());
 }
 
+// No destructor, no teardown: those wait for an engine's thread, which may hang.
+Napi::Value end_process(const Napi::CallbackInfo& info) {
+  const uint64_t status = read_whole(info[0], {"", "status"}, 0, 255);
+  if (failed(info.Env())) return info.Env().Undefined();
+  _exit(static_cast<int>(status));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", define_engine(env));
   exports.Set("VirtualEngine", define_virtual_engine(env));
   exports.Set("listInterfaces", Napi::Function::New<interfaces_of>(env, "listInterfaces"));
   exports.Set("cleanup", Napi::Function::New<cleanup>(env, "cleanup"));
   exports.Set("notifyService", Napi::Function::New<notify>(env, "notifyService"));
+  exports.Set("endProcess", Napi::Function::New<end_process>(env, "endProcess"));
   exports.Set("monotonicUs", Napi::Function::New<monotonic_us>(env, "monotonicUs"));
   exports.Set("encodeHeartbeat", Napi::Function::New<encode_heartbeat>(env, "encodeHeartbeat"));
   exports.Set("decodeHeartbeat", Napi::Function::New<decode_heartbeat>(env, "decodeHeartbeat"));

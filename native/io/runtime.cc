@@ -1,6 +1,7 @@
 // The owner's side: starting the engine's thread, talking to it through the mailbox, joining it.
 #include "io/runtime.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 
 #include <condition_variable>
@@ -19,6 +20,11 @@ constexpr const char* kTransportHint =
     "without CAP_NET_RAW heartbeats go through the kernel's UDP, which costs more; grant it "
     "(setcap cap_net_raw+ep on the binary, AmbientCapabilities=CAP_NET_RAW in a systemd unit), or "
     "say --transport udp";
+
+// A thread that goes no round in so many looks hangs: 2 s, of which a stop of the whole process,
+// that lets one look end too early, takes only one. Its longest round is a dump's piece, some ms.
+constexpr int kHungLooks = 20;
+constexpr int kLookMs = 100;
 
 // With room for all that the engine's thread may find.
 std::unique_ptr<Snapshot> make_snapshot(const EngineConfig& engine,
@@ -46,7 +52,8 @@ class Runtime::Impl {
   Impl& operator=(const Impl&) = delete;
 
   [[nodiscard]] std::optional<RuntimeError> start();
-  void stop(bool goodbye);
+  bool stop(bool goodbye);
+  void join();
 
   RuntimeConfig config_;
   RuntimeFacts facts_;
@@ -54,13 +61,17 @@ class Runtime::Impl {
 
  private:
   static void* thread_main(void* self);
+  void live();
   [[nodiscard]] std::optional<RuntimeError> open(LockedMemory* memory, Owned<Reactor>* reactor);
   void report(std::optional<RuntimeError> outcome);
+  void ask_to_stop(StopWish wish);
+  [[nodiscard]] bool ends();
 
   Wake wake_;
   void* context_;
   pthread_t thread_{};
   bool running_ = false;
+  UniqueFd ended_;  // eventfd: the thread touches nothing any more
   // How the start went; the owner waits for it once.
   std::mutex mutex_;
   std::condition_variable started_;
@@ -71,7 +82,8 @@ class Runtime::Impl {
 std::optional<RuntimeError> Runtime::Impl::start() {
   FAILD_CHECK(!running_);
   mailbox_.doorbell = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!mailbox_.doorbell.valid()) return system_error("creating an eventfd");
+  ended_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
+  if (!mailbox_.doorbell.valid() || !ended_.valid()) return system_error("creating an eventfd");
   mailbox_.stop.store(StopWish::kNone, std::memory_order_release);
   reported_ = false;
   if (auto error = start_thread(&thread_, &Impl::thread_main, this)) return error;
@@ -84,25 +96,58 @@ std::optional<RuntimeError> Runtime::Impl::start() {
   return outcome_;
 }
 
-void Runtime::Impl::stop(bool goodbye) {
+bool Runtime::Impl::stop(bool goodbye) {
+  if (!running_) return true;
+  ask_to_stop(goodbye ? StopWish::kWithGoodbye : StopWish::kQuietly);
+  if (!ends()) return false;
+  join();
+  return true;
+}
+
+void Runtime::Impl::join() {
   if (!running_) return;
-  running_ = false;
-  mailbox_.stop.store(goodbye ? StopWish::kWithGoodbye : StopWish::kQuietly,
-                      std::memory_order_release);
-  mailbox_.ring();
+  if (mailbox_.stop.load(std::memory_order_relaxed) == StopWish::kNone) {
+    ask_to_stop(StopWish::kQuietly);
+  }
   pthread_join(thread_, nullptr);
+  running_ = false;
+}
+
+void Runtime::Impl::ask_to_stop(StopWish wish) {
+  mailbox_.stop.store(wish, std::memory_order_release);
+  mailbox_.ring();
+}
+
+// Whether the thread comes to its end. Taking leave may need its time, but it goes round meanwhile.
+bool Runtime::Impl::ends() {
+  pollfd end{ended_.get(), POLLIN, 0};
+  uint64_t seen = 0;
+  for (int silent = 0; silent < kHungLooks;) {
+    const int ready = poll(&end, 1, kLookMs);
+    if (ready > 0) return true;
+    if (ready < 0) continue;  // a signal
+    const uint64_t rounds = mailbox_.rounds.load(std::memory_order_relaxed);
+    silent = rounds == seen ? silent + 1 : 0;
+    seen = rounds;
+  }
+  return false;
 }
 
 void* Runtime::Impl::thread_main(void* argument) {
   auto* self = static_cast<Impl*>(argument);
+  self->live();
+  (void)eventfd_write(self->ended_.get(), 1);
+  return nullptr;
+}
+
+void Runtime::Impl::live() {
   LockedMemory memory;
   Owned<Reactor> reactor;
-  auto outcome = self->open(&memory, &reactor);
+  auto outcome = open(&memory, &reactor);
   const bool good = !outcome;
   if (!good) reactor.reset();  // "nothing is left behind" is true before the owner hears of it
-  self->report(std::move(outcome));
+  report(std::move(outcome));
   if (good) reactor->run();
-  return nullptr;
 }
 
 std::optional<RuntimeError> Runtime::Impl::open(LockedMemory* memory, Owned<Reactor>* reactor) {
@@ -133,10 +178,10 @@ void Runtime::Impl::report(std::optional<RuntimeError> outcome) {
 
 Runtime::Runtime(RuntimeConfig config, Wake wake, void* context)
     : impl_(std::make_unique<Impl>(std::move(config), wake, context)) {}
-Runtime::~Runtime() { stop(false); }
+Runtime::~Runtime() { impl_->join(); }
 
 std::optional<RuntimeError> Runtime::start() { return impl_->start(); }
-void Runtime::stop(bool goodbye) { impl_->stop(goodbye); }
+bool Runtime::stop(bool goodbye) { return impl_->stop(goodbye); }
 const RuntimeFacts& Runtime::facts() const { return impl_->facts_; }
 
 size_t Runtime::drain(Event* out, size_t room, uint64_t* lost) {

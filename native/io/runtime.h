@@ -5,7 +5,7 @@
 // drains and stops; the *engine thread* does everything else and is the only one that touches the
 // Engine. Between them: an SPSC event ring up, a bounded command queue with an eventfd down, and
 // snapshot requests whose memory the owner brings. Nobody waits for the other, except stop(), which
-// joins.
+// joins, and gives up on a thread that hangs.
 #pragma once
 
 #include <array>
@@ -125,15 +125,16 @@ class Runtime {
       void (*)(void*);  // called on the engine's thread, at most once until drain() is called again
 
   Runtime(RuntimeConfig config, Wake wake, void* context);
-  ~Runtime();  // stops
+  ~Runtime();  // stops, however long that takes: the thread uses what is freed here
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
   // Opens everything and starts the thread. Nothing is left behind when it returns an error.
   [[nodiscard]] std::optional<RuntimeError> start();
   // Says goodbye three times (when `goodbye`), cleans up what carries no traffic, ends the thread,
-  // closes everything.
-  void stop(bool goodbye);
+  // closes everything. False: the thread hangs, it has gone no round for 2 s. It may be asked
+  // again; its routes stay as they are.
+  bool stop(bool goodbye);
 
   [[nodiscard]] const RuntimeFacts& facts() const;
   // Copies up to `room` events to `out`; returns how many. `*lost` grows when the ring overflowed.

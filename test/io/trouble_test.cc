@@ -291,6 +291,21 @@ TEST_CASE("a stalled engine judges nobody") {
   for (Host& each : lans.hosts) CHECK(each.count(is_verdict) == 0);
 }
 
+TEST_CASE("a hung engine is not waited for, and stops when it goes on") {
+  Lans lans;
+  for (int h = 0; h < 2; h++) lans.start(h, Transport::kRaw);
+  lans.meet();
+  Host& host = lans.hosts[0];
+  {
+    const Hold hold(host);
+    const auto asked = std::chrono::steady_clock::now();
+    CHECK_FALSE(host.runtime->stop(true));
+    CHECK(std::chrono::steady_clock::now() - asked >= milliseconds(2000));
+  }
+  CHECK(host.runtime->stop(true));
+  CHECK(lans.hosts[1].wait_for(EventKind::kPathStopped));
+}
+
 TEST_CASE("a process that is stopped and continued sleeps on") {
   Lans lans;
   lans.interval = Duration::seconds(3600);

@@ -10,12 +10,14 @@ import { launch, nowUs } from './shell.js';
 const kCalls: Record<string, [number, number]> = { x64: [101, 61], arm64: [117, 260] };
 
 // PTRACE_SEIZE, PTRACE_INTERRUPT; then __WALL, until the stop is there. When its standard input
-// ends, so does perl, and the kernel lets the thread go.
+// ends, so does perl, and the kernel lets the thread go; likewise when the thread ends with its
+// process, which is not gone before perl is.
 const kProgram = `
   my ($ptrace, $wait4, $thread) = map { 0 + $_ } @ARGV;
   syscall($ptrace, 0x4206, $thread, 0, 0) == 0 or die "cannot seize $thread: $!\\n";
   syscall($ptrace, 0x4207, $thread, 0, 0) == 0 or die "cannot stop $thread: $!\\n";
   syscall($wait4, $thread, 0, 0x40000000, 0) == $thread or die "cannot wait for $thread: $!\\n";
+  $SIG{CHLD} = sub { exit };
   $| = 1; print "frozen\\n"; <STDIN>;
 `;
 

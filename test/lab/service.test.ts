@@ -11,7 +11,7 @@ import { faild, place } from './daemon.js';
 import { freeze } from './freezer.js';
 import { Lab } from './lab.js';
 import { Manager } from './manager.js';
-import { nowUs } from './shell.js';
+import { inside, nowUs, outcome } from './shell.js';
 
 /** The manager's time-out: short, so that the test is quick; a busy machine still holds it. */
 const watchdogUs = 4e6;
@@ -80,6 +80,30 @@ t.test('the watchdog: fed while the engine goes round, and by nothing else', asy
   const again = ({ msg }: { msg?: string }) => msg === "the engine's thread goes round again";
   await lab.daemon(1).log.waitFor(again, 'its recovery', 5000, frozenUs);
 });
+
+t.test(
+  'told to stop while the engine hangs: it ends, says so, and leaves the routes',
+  async (t) => {
+    const { lab, manager } = await openLab(t);
+    const { netns } = lab.topology.host(1);
+    const show = ['ip', 'route', 'show', 'table', 'all', 'proto', '213'];
+    const routes = async () => (await outcome(inside(netns, show))).stdout;
+    await lab.cuts.cut({ lan: 'a' });
+    await lab.goes('a', 'b');
+    await freeze(lab.daemon(1), 'faild-engine');
+    const before = await routes();
+    const askedUs = nowUs();
+    t.equal(await lab.daemon(1).stop(), 4, 'exit status');
+    t.ok(nowUs() - askedUs < 9e6, 'before the manager would kill it');
+    await manager.hears('STOPPING=1', askedUs);
+    t.match(lab.daemon(1).log.all.at(-1), {
+      level: 'error',
+      msg: /^not stopped cleanly: .* hangs/,
+    });
+    t.match(before, /10\.1\.0\.2/);
+    t.equal(await routes(), before, 'nothing was removed');
+  },
+);
 
 t.test('JavaScript hangs: nobody feeds, traffic fails over all the same', async (t) => {
   const { lab, manager } = await openLab(t);
