@@ -137,6 +137,7 @@ class Engine::Impl {
 
   // --- packets (engine_packets.cc)
   void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
+  void fetch_path(uint32_t slot) const;
   [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet,
                                               Effects& effects);
   void take_claims(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);

@@ -13,7 +13,7 @@ PeerTable::PeerTable(size_t max_peers, uint64_t seed, Memory* memory)
     : max_peers_(max_peers), multiplier_(Random(seed).next() | 1), peers_(memory), index_(memory) {
   FAILD_CHECK(max_peers >= 1 && max_peers <= kMaxPeers);
   peers_.reserve(max_peers);
-  index_.assign(std::bit_ceil(max_peers * 2), 0);
+  index_.assign(std::bit_ceil(max_peers * 2), Place());
 }
 
 // Host ids are random numbers, but a hostile host chooses its own. The highest bits of the product
@@ -27,7 +27,7 @@ size_t PeerTable::home(HostId host) const {
 size_t PeerTable::bucket(HostId host) const {
   const size_t mask = index_.size() - 1;
   size_t i = home(host);
-  while (index_[i] != 0 && peers_[index_[i] - 1].host != host) i = (i + 1) & mask;
+  while (index_[i].number != 0 && index_[i].host != host) i = (i + 1) & mask;
   return i;
 }
 
@@ -41,25 +41,27 @@ size_t PeerTable::longest_search() const {
 }
 
 std::optional<uint32_t> PeerTable::find(HostId host) const {
-  const uint32_t entry = index_[bucket(host)];
-  if (entry == 0) return std::nullopt;
-  return entry - 1;
+  const uint32_t number = index_[bucket(host)].number;
+  if (number == 0) return std::nullopt;
+  return number - 1;
 }
 
 std::optional<uint32_t> PeerTable::add(HostId host) {
   if (peers_.size() == max_peers_) return std::nullopt;
   const size_t i = bucket(host);
-  FAILD_CHECK(index_[i] == 0);
+  FAILD_CHECK(index_[i].number == 0);
   peers_.emplace_back().host = host;
-  index_[i] = static_cast<uint32_t>(peers_.size());
+  index_[i] = {host, static_cast<uint32_t>(peers_.size())};
   return static_cast<uint32_t>(peers_.size() - 1);
 }
 
 void PeerTable::replace(uint32_t peer, HostId host) {
   peers_[peer] = Peer();
   peers_[peer].host = host;
-  std::fill(index_.begin(), index_.end(), 0);
-  for (uint32_t i = 0; i < peers_.size(); i++) index_[bucket(peers_[i].host)] = i + 1;
+  std::fill(index_.begin(), index_.end(), Place());
+  for (uint32_t i = 0; i < peers_.size(); i++) {
+    index_[bucket(peers_[i].host)] = {peers_[i].host, i + 1};
+  }
 }
 
 }  // namespace faild

@@ -55,8 +55,13 @@ class PeerTable {
   size_t max_peers_;
   uint64_t multiplier_;
   std::pmr::vector<Peer> peers_;  // reserved for max_peers
-  // open addressing, linear probing, at most half full; peer + 1, 0 is free
-  std::pmr::vector<uint32_t> index_;
+  // Open addressing, linear probing, at most half full. The host id lies here, too, so that a
+  // search touches no peer: whoever is found can be fetched together with his path.
+  struct Place {
+    HostId host;
+    uint32_t number = 0;  // peer + 1; 0: the place is free
+  };
+  std::pmr::vector<Place> index_;
 };
 
 }  // namespace faild
