@@ -82,13 +82,14 @@ export async function* followProbes(
   const { query, first, ...begun } = await beginProbes(source, scope);
   let status = begun.status;
   const pauseMs = paceOf(status, query.host);
-  const room = (toldPerSecond * pauseMs) / 1000;
   const cursors = new Map<string, Cursor>();
   for (const ring of first.taken.recordings) readOn(ring, cursors);
   let sinceUs = first.taken.takenUs;
   while (!gone.aborted) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     const { taken } = await source.probes({ ...query, sinceUs: Math.max(0, sinceUs - patienceUs) });
+    // By what has passed, not by the pause: a look that comes late finds more, and may tell it.
+    const room = (toldPerSecond * (taken.takenUs - sinceUs)) / 1e6;
     sinceUs = taken.takenUs;
     refuseTooMany(taken);
     if (hasStranger(taken, status)) status = await source.status();

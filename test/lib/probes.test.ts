@@ -222,6 +222,31 @@ t.test('live: the first probe of a look is measured by the last of the one befor
   t.match(seen[9], { sequence: 61, gapUs: undefined }, 'nobody knows what was before it');
 });
 
+t.test('live: a look that comes late may tell all that has come since', async (t) => {
+  const looks = [0, 200_000].map((takenUs, at) => {
+    const crowd = range(1, 100 * at).map((n) =>
+      ring(
+        range(1, 8).map((i) => inq(i)),
+        { host: idOf(`w${n}`) },
+      ),
+    );
+    return {
+      taken: { takenUs, recordings: crowd, leftOut: 0 },
+      now: { wallMs: 0, monotonicUs: 0 },
+    };
+  });
+  const source = { ...recorder([1]), probes: async () => looks.shift() ?? t.fail('a third look') };
+  const told = await first(
+    800,
+    followProbes(source as never, { peer: null, lan: null }, listening),
+  );
+  t.same(
+    told.filter((line) => typeof line === 'string'),
+    [],
+    '800 probes in 0.2 s are no more than may be told',
+  );
+});
+
 t.test('live: it ends with its listener, though nothing comes', async (t) => {
   const listener = new AbortController();
   const next = followProbes(recorder([1]), { peer: null, lan: null }, listener.signal).next();
