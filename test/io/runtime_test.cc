@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -45,6 +48,35 @@ void refuse_realtime() {
   const sock_fprog program{std::size(code), const_cast<sock_filter*>(code)};
   REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+// 0 when this process has none.
+pid_t engine_thread() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (name == "faild-engine") return std::stoi(task.path().filename().string());
+  }
+  return 0;
+}
+
+// May a thread of this process have it? Asked of the kernel itself.
+bool realtime_is_permitted(int priority) {
+  bool granted = false;
+  std::thread([&] {
+    const sched_param wish{priority};
+    granted = sched_setscheduler(0, SCHED_FIFO, &wish) == 0;
+  }).join();
+  return granted;
+}
+
+// The last CPU on which this thread may run: seldom the one on which it does.
+int last_cpu() {
+  cpu_set_t cpus;
+  REQUIRE(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
+  int cpu = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(static_cast<size_t>(cpu), &cpus)) cpu--;
+  return cpu;
 }
 
 void story(Transport first, Transport second, bool v6) {
@@ -291,6 +323,31 @@ TEST_CASE(
   CHECK(says("cpu.rt_runtime_us"));
 }
 
+TEST_CASE("the engine's thread has the priority and the CPU that it was given") {
+  constexpr int kPriority = 37;  // nobody's default
+  const bool permitted = realtime_is_permitted(kPriority);
+  Lans lans;
+  RuntimeConfig config = lans.config(0, Transport::kRaw);
+  config.cpu = last_cpu();
+  config.realtime_priority = kPriority;
+  SUBCASE("in real time where permitted") {}
+  SUBCASE("0 does not ask for it") { config.realtime_priority = 0; }
+  const bool realtime = permitted && config.realtime_priority > 0;
+  lans.start(0, config);
+  const pid_t thread = engine_thread();
+  REQUIRE(thread != 0);
+  sched_param given{};
+  REQUIRE(sched_getparam(thread, &given) == 0);
+  CHECK(given.sched_priority == (realtime ? kPriority : 0));
+  const int policy = sched_getscheduler(thread) & ~SCHED_RESET_ON_FORK;
+  CHECK(policy == (realtime ? SCHED_FIFO : SCHED_OTHER));
+  CHECK(lans.hosts[0].runtime->facts().realtime == realtime);
+  cpu_set_t cpus;
+  REQUIRE(sched_getaffinity(thread, sizeof cpus, &cpus) == 0);
+  CHECK(CPU_COUNT(&cpus) == 1);
+  CHECK(CPU_ISSET(static_cast<size_t>(*config.cpu), &cpus));
+}
+
 TEST_CASE("start errors name what is wrong") {
   Lans lans;
   RuntimeConfig config = lans.config(0, Transport::kRaw);
@@ -324,6 +381,15 @@ TEST_CASE("start errors name what is wrong") {
     REQUIRE(error);
     CHECK(error->code == "EADDRINUSE");
     CHECK(error->message.find("9311") != std::string::npos);
+  }
+  SUBCASE("a CPU that is not there") {
+    config.cpu = CPU_SETSIZE - 1;
+    Runtime runtime(
+        config, [](void*) {}, nullptr);
+    const auto error = runtime.start();
+    REQUIRE(error);
+    CHECK(error->code == "ECPU");
+    CHECK(error->message.find("CPU " + std::to_string(CPU_SETSIZE - 1)) != std::string::npos);
   }
   SUBCASE("a namespace that is not there") {
     config.network_namespace = "/nonexistent";
