@@ -20,6 +20,8 @@ export interface HostOptions {
   restoreAfter: number;
   /** What wins over these on one LAN. */
   lans?: Readonly<Record<number, Partial<NativeTiming>>>;
+  /** What its plan says besides. */
+  plan?: Readonly<Partial<NativePlan>>;
 }
 
 export const usualHost: Readonly<HostOptions> = {
@@ -123,7 +125,7 @@ export class Host {
     return this.#macs[lan] ?? [];
   }
 
-  /** All LANs in their order; no hold time, no penalty, no limits. */
+  /** All LANs in their order; no hold time, no penalty, no limits, unless its options say so. */
   plan(): NativePlan {
     const off = {
       holdUs: 0,
@@ -142,6 +144,7 @@ export class Host {
       switchback: 'auto',
       timing: this.timing,
       ...off,
+      ...this.options.plan,
     };
   }
 
