@@ -81,6 +81,26 @@ t.test('each LAN is judged by its own timing', async (t) => {
   noticesWithin(t, cluster, B, 100 * milliseconds);
 });
 
+t.test('each LAN is revalidated by its own count of good packets', async (t) => {
+  const lans = { [B]: { restoreAfter: 40 } };
+  const cluster = started([{ lans }, { lans }, responder]);
+  const isUp = (lan: number) =>
+    cluster.hosts.every((host) =>
+      host.paths(cluster.nowUs).every((path) => path.lan !== lan || path.state === 'up'),
+    );
+  /** From the end of an outage until nobody has a path down. */
+  const provenUs = (lan: number) => {
+    cluster.cutLan(lan);
+    cluster.run(200 * milliseconds);
+    t.notOk(isUp(lan));
+    cluster.healLan(lan);
+    return cluster.runUntil(() => isUp(lan), 10 * seconds) ?? Number.POSITIVE_INFINITY;
+  };
+  const [onA, onB] = [provenUs(A), provenUs(B)];
+  t.ok(Math.abs(onA - 100 * milliseconds) <= 30 * milliseconds, `ten packets: ${onA} us`);
+  t.ok(Math.abs(onB - 400 * milliseconds) <= 30 * milliseconds, `forty packets: ${onB} us`);
+});
+
 for (const lossPerMille of [0, 700]) {
   t.test(`10 ms -> 100 ms -> 1 ms on every host, ${lossPerMille / 10} % lost`, async (t) => {
     const cluster = started([{}, {}, {}, responder]);
