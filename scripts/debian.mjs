@@ -10,7 +10,7 @@ const kGroups = {
   build: ['g++', 'make', 'python3'],
   // Namespaces, veth and rules; nft cuts a LAN in one direction.
   demo: ['iproute2', 'nftables'],
-  test: ['cmake', 'doctest-dev', 'iproute2', 'logrotate', 'nftables'],
+  test: ['cmake', 'curl', 'doctest-dev', 'iproute2', 'logrotate', 'nftables'],
   // The shells and mandoc judge the completions and the man pages.
   lint: ['clang', 'clang-format', 'clang-tidy', 'fish', 'mandoc', 'zsh'],
   fuzz: ['clang', 'libclang-rt-14-dev'],

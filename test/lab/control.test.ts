@@ -1,14 +1,13 @@
 // Aim: what the commands say of a real daemon is true: peers, paths, events, metrics; and `explain`
 // says beforehand what happens when a LAN dies, and afterwards what the kernel does.
 import './in-arena.js';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { EventsAnswer } from '../../lib/control/routes.js';
 import type { Told } from '../../lib/text/explain.js';
 import { breaches } from '../schemas.js';
 import { kArenaDirectory } from './arena.js';
-import { faild, kCli, place } from './daemon.js';
+import { curl, faild, kCli, place, scrape } from './daemon.js';
 import { Lab } from './lab.js';
 import { eachLine, Records, type Timed } from './records.js';
 import { nowUs, type Outcome, outcome } from './shell.js';
@@ -27,19 +26,6 @@ async function ask<T>(lab: Lab, ...argv: string[]): Promise<{ exit: number; answ
 async function show(lab: Lab, ...argv: string[]): Promise<Outcome> {
   const host = lab.topology.host(1);
   return await faild(host, ...argv, ...place(host));
-}
-
-/** Node's own HTTP, as `curl --unix-socket` would. */
-function scrape(socketPath: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath, path: '/metrics', agent: false }, async (response) => {
-      let body = '';
-      for await (const chunk of response.setEncoding('utf8')) body += chunk;
-      resolve(body);
-    })
-      .once('error', reject)
-      .end();
-  });
 }
 
 const kernelOf = ({ kernel }: Told, address: string) =>
@@ -94,6 +80,14 @@ async function whileLanAIsDead(t: Test, lab: Lab): Promise<void> {
   t.match(await show(lab, 'peers'), { status: 0, stdout: /^host2 {2}partly {2}1 of 2 paths up/m });
 }
 
+/** host2 was told to serve its metrics on LAN B; host1 was not, and opens no port at all. */
+async function servesMetrics(t: Test, lab: Lab): Promise<void> {
+  const [host1, host2] = [lab.topology.host(1), lab.topology.host(2)];
+  t.match(await curl(host1, `http://${kMetricsOfHost2}/metrics`), /^faild_peers 1$/m);
+  t.match(await host2.run('ss', '-Hltn'), kMetricsOfHost2);
+  t.equal(await host1.run('ss', '-Hltn'), '', 'not unless told');
+}
+
 /** What a bug report would show of this outage. */
 async function reports(t: Test, lab: Lab): Promise<void> {
   const host = lab.topology.host(1);
@@ -105,9 +99,12 @@ async function reports(t: Test, lab: Lab): Promise<void> {
   t.match(routes, /\b10\.1\.0\.2 .*table 931100 /, 'and the route that carries its traffic');
 }
 
+const kMetricsOfHost2 = '10.2.0.2:9312';
+
 t.test('an outage, as the commands tell it', async (t) => {
   const daemon = { interval: 0.1, restoreAfter: 3, more: ['--metrics-per-peer'] };
-  const lab = await Lab.open(t, { daemon });
+  const special = { 2: { more: ['--metrics-listen', kMetricsOfHost2] } };
+  const lab = await Lab.open(t, { daemon, special });
   await whileAllIsWell(t, lab);
   const followed = follow(t, lab);
   await followed.waitFor(({ kind }) => kind === 'peer-found', 'what was before', 10_000);
@@ -129,13 +126,13 @@ t.test('an outage, as the commands tell it', async (t) => {
     stdout: /Z {2}failover: host2 \(10\.1\.0\.2\) /,
   });
 
-  const [, socket = ''] = place(lab.topology.host(1));
-  const metrics = await scrape(socket);
+  const metrics = await scrape(lab.topology.host(1));
   t.match(metrics, /^faild_failovers_total\{scope="path",reason="\S+"\} [1-9]/m);
   t.match(metrics, /^faild_detection_seconds_count [1-9]/m);
   t.match(metrics, /^faild_timer_lateness_seconds_count [1-9]/m);
   t.match(metrics, /^faild_netlink_round_trip_seconds_count [1-9]/m);
   t.match(metrics, /^faild_paths\{lan="A",state="down"\} 1$/m);
   t.match(metrics, /^faild_path_moved\{peer="host2",peer_id="\w+",lan="A"\} 1$/m);
+  await servesMetrics(t, lab);
   await reports(t, lab);
 });

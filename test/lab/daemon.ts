@@ -69,6 +69,16 @@ export function faild(host: Host, ...argv: string[]): Promise<Outcome> {
   });
 }
 
+/** `/metrics` of this host's daemon, over its socket. */
+export function scrape(host: Host): Promise<string> {
+  const [, socket = ''] = place(host);
+  return curl(host, '--unix-socket', socket, 'http://faild/metrics');
+}
+
+/** Any HTTP answer but one of success is an error. */
+export const curl = (host: Host, ...argv: string[]): Promise<string> =>
+  host.run('curl', '--silent', '--show-error', '--fail', '--max-time', '10', ...argv);
+
 // Coverage and loader settings are for the program that tests, not for the one that is tested.
 function daemonEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS, NODE_V8_COVERAGE, ...rest } = process.env;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Faild, type Plan, type PolicyInput } from '../../lib/index.js';
 import { kArenaDirectory } from './arena.js';
-import { faild, place } from './daemon.js';
+import { faild, place, scrape } from './daemon.js';
 import { Lab } from './lab.js';
 import { netnsPath, nowUs, type Outcome } from './shell.js';
 
@@ -58,21 +58,27 @@ t.test('all is well: plans change, bad files change nothing, nothing moves', asy
   t.match(check, { status: 0, stdout: /^ {2}hold-time +1s +line 1$/m });
   t.match(check.stdout, /^ {2}LAN A: lana 10\.1\.0\.1\/24 .*\n {2}LAN B: lanb 10\.2\.0\.1\/24/m);
 
+  const ofOnePeer = /^faild_path_up\{peer=/m;
+  t.notMatch(await scrape(lab.topology.host(1)), ofOnePeer);
+
   await lab.watch();
   const sinceUs = nowUs();
-  write('hold-time: 5s\nswitchback: sticky\nfail-after: 9\nmax-peers: 9\n');
+  const metrics = 'metrics-per-peer: on\n';
+  write(`hold-time: 5s\nswitchback: sticky\nfail-after: 9\nmax-peers: 9\n${metrics}`);
   const good = await reload();
   t.equal(good.status, 0);
   t.same(good.stdout.split('\n'), [
     'fail-after: 3 -> 9 (applied)',
     'switchback: auto -> sticky (applied)',
     'hold-time: 1s -> 5s (applied)',
+    'metrics-per-peer: off -> on (applied)',
     'max-peers: 4096 -> 9 (needs a restart)',
     `warning: ${slowPeer}`,
     '',
   ]);
   t.match(await planOf(lab), { switchback: 'sticky', holdUs: 5e6 });
   t.match((await lab.daemon(1).status()).status, { settings: { failAfter: 9 } });
+  t.match(await scrape(lab.topology.host(1)), ofOnePeer);
 
   // From here on, a bad file.
   write('hold-time: 5\nswitchbak: sticky\n');
@@ -89,7 +95,7 @@ t.test('all is well: plans change, bad files change nothing, nothing moves', asy
   await lab.daemon(1).log.waitFor(({ msg }) => msg === last, 'the last fault', 5000, hangUpUs);
   t.match(await planOf(lab), { switchback: 'sticky', holdUs: 5e6 });
 
-  write('hold-time: 2s\nswitchback: sticky\nfail-after: 9\n');
+  write(`hold-time: 2s\nswitchback: sticky\nfail-after: 9\n${metrics}`);
   lab.daemon(1).signal('SIGHUP');
   const done = /^reloaded .*: hold-time: 5s -> 2s \(applied\)$/;
   await lab.daemon(1).log.waitFor(({ msg }) => done.test(msg ?? ''), 'the reload', 5000, hangUpUs);
