@@ -1,7 +1,7 @@
 // Aim: the control sockets answer what they should, refuse the rest as JSON, let only the owner
 // act, and tell a living daemon from a dead one.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -349,6 +349,37 @@ t.test('events are streamed; a reader that leaves is let go', async (t) => {
   await stream.return(undefined);
   await gone;
   t.equal(target.queues.size, 0);
+});
+
+t.test('curl reads events, byte for byte as an EventSource wants them', async (t) => {
+  const path = join(shortDir(t), 'faild.sock');
+  const control = await openControl(path);
+  t.teardown(() => control.close());
+  const target = makeTarget();
+  control.attach(target);
+  const asked = ['--unix-socket', path, 'http://faild/v1/events'];
+  const curl = spawn('curl', [
+    '--silent',
+    '--include',
+    '--no-buffer',
+    '--max-time',
+    '10',
+    ...asked,
+  ]);
+  t.teardown(() => curl.kill());
+  const later = { ...stalled, lateUs: 8 };
+  const bytes = [stalled, later].map((one) => `event: stalled\ndata: ${JSON.stringify(one)}\n\n`);
+  const expected = bytes.join('');
+  let said = '';
+  for await (const some of curl.stdout.setEncoding('utf8')) {
+    if (said === '') for (const queue of target.queues) queue.push(later);
+    said += some;
+    if (said.endsWith(expected)) break;
+  }
+  const [head = ''] = said.split('\r\n\r\n', 1);
+  t.match(head, /^HTTP\/1\.1 200 OK\r\n/);
+  t.match(head, /^Content-Type: text\/event-stream\r$/m);
+  t.equal(said.slice(head.length + 4), expected);
 });
 
 t.test('probes are streamed, until nobody listens', async (t) => {
