@@ -11,8 +11,8 @@ const kGroups = {
   // Namespaces, veth and rules; nft cuts a LAN in one direction.
   demo: ['iproute2', 'nftables'],
   test: ['cmake', 'curl', 'doctest-dev', 'iproute2', 'logrotate', 'nftables'],
-  // The shells and mandoc judge the completions and the man pages.
-  lint: ['clang', 'clang-format', 'clang-tidy', 'fish', 'mandoc', 'zsh'],
+  // The shells, groff and mandoc judge the completions and the man pages, systemd-analyze the unit.
+  lint: ['clang', 'clang-format', 'clang-tidy', 'fish', 'groff-base', 'mandoc', 'systemd', 'zsh'],
   fuzz: ['clang', 'libclang-rt-14-dev'],
   bench: ['clang', 'libbpf-dev', 'bpftool'],
   // promtool judges the alert rules; without it those tests are skipped, and say so.

@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-
 import { eventKinds } from '../../lib/config/event-kinds.js';
 import { Metrics } from '../../lib/metrics/metrics.js';
+
+import { unlessInstalled } from '../judges.js';
 import { measured, sketch } from './statuses.js';
 
 interface Rule {
@@ -153,8 +154,7 @@ t.test('the panels of the dashboard have a place each', async (t) => {
   }
 });
 
-const found = spawnSync('promtool', ['--version']).status === 0;
-const skip = found ? false : 'promtool is not installed (Debian package prometheus)';
+const skip = unlessInstalled('promtool');
 
 t.test('promtool: the rules are right, and fire as their tests say', { skip }, async (t) => {
   const run = (args: string[]) => {

@@ -10,6 +10,7 @@ import t from 'tap';
 import { fileKey, settings } from '../../lib/config/settings.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
 import { openControl } from '../../lib/control/server.js';
+import { unlessInstalled } from '../judges.js';
 import { sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));
@@ -112,8 +113,7 @@ const judges: [program: string, args: string[], files: string[]][] = [
 ];
 
 for (const [program, args, files] of judges) {
-  const missing = spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;
-  const skip = missing ? `${program} is not installed` : false;
+  const skip = unlessInstalled(program);
   t.test(`${program} has nothing to say of ${files.join(', ')}`, { skip }, async (t) => {
     const dir = t.testdir();
     const paths = files.map((name) => {
@@ -122,7 +122,9 @@ for (const [program, args, files] of judges) {
       writeFileSync(join(dir, name), scripts[shell] ?? '');
       return join(dir, name);
     });
-    const { stdout, stderr } = spawnSync(program, [...args, ...paths], { encoding: 'utf8' });
+    const judged = spawnSync(program, [...args, ...paths], { encoding: 'utf8' });
+    t.equal(judged.error, undefined);
+    const { stdout, stderr } = judged;
     // The pages are the same whenever they are made, so they have no date.
     const words = `${stdout}${stderr}`.split('\n').filter((line) => !/missing date/.test(line));
     t.same(words.filter(Boolean), []);

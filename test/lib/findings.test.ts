@@ -1,5 +1,6 @@
 // Aim: every check finds what it is for and keeps silent otherwise, with a reason and a remedy; the
 // sysctls that it names would mend what it has found.
+import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import type { Status, StatusPeer } from '../../lib/cluster/status.js';
 import { parseConfig } from '../../lib/config/config.js';
@@ -132,6 +133,34 @@ t.test("neighbours: by the cluster's size, which only a daemon knows", async (t)
       'net/ipv4/neigh/default/gc_thresh3': 4096,
     },
   });
+});
+
+t.test('packaging/sysctl.d mends all of this, for 1024 hosts on 2 LANs', async (t) => {
+  const text = readFileSync('packaging/sysctl.d/60-faild.conf', 'utf8');
+  const said = [...text.matchAll(/^#?(net\.\S+) = (\d+)$/gm)].map(
+    ([, name = '', value]) => [name.replaceAll('.', '/'), Number(value)] as const,
+  );
+  t.equal(said.length, 11);
+  for (const [name] of said) {
+    // What a network namespace other than the first does not have, and the placeholders.
+    const elsewhere = /neigh\/default|rmem_max|eth[12]/.test(name);
+    t.ok(elsewhere || existsSync(`/proc/sys/${name}`), name);
+  }
+  const fresh: [string, number][] = [
+    ...goodArp.map(([name]) => [name, 0] as [string, number]),
+    ['net/ipv4/neigh/default/gc_thresh3', 1024],
+    ['net/ipv6/neigh/default/gc_thresh3', 1024],
+    ['net/core/rmem_max', 212992],
+  ];
+  const hostWith = (sysctls: ReadonlyMap<string, number>): Partial<Facts> => {
+    const strictest = (name: string) => sysctls.get(`net/ipv4/conf/${name}/rp_filter`) ?? 1;
+    const rpFilters = new Map(['eth1', 'eth2'].map((name) => [name, strictest(name)]));
+    const status = statusWith({ peers: 1023 });
+    return { sysctls, around: { rpFilters }, inUserNamespace: true, status };
+  };
+  const checksOf = (facts: Partial<Facts>) => [...new Set(with_(facts).map(({ check }) => check))];
+  t.same(checksOf(hostWith(new Map(fresh))).sort(), ['arp', 'buffers', 'neighbours', 'rp-filter']);
+  t.same(checksOf(hostWith(new Map([...fresh, ...said]))), []);
 });
 
 t.test('buffers', async (t) => {
