@@ -1,10 +1,19 @@
 // Aim: each dangerous combination is told with its reason; a wise one is not disturbed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
 import { adviseOn, type Surroundings } from '../../lib/cluster/advice.js';
 import type { StatusPeer } from '../../lib/cluster/status.js';
 import { type DaemonOptions, parseConfig } from '../../lib/config/config.js';
-import { measureTimerLatenessUs, readRpFilters, realtimeLimit } from '../../lib/engine/machine.js';
+import {
+  inUserNamespace,
+  measureTimerLatenessUs,
+  readClockSource,
+  readRpFilters,
+  realtimeLimit,
+} from '../../lib/engine/machine.js';
 
 const advice = (options: DaemonOptions, around: Surroundings) =>
   adviseOn(parseConfig(options), around).map(({ about, line }) => `${about}: ${line}`);
@@ -75,4 +84,25 @@ t.test('this machine answers', async (t) => {
   t.ok([0, 1, 2].includes(readRpFilters(['lo']).get('lo') ?? -1));
   t.ok(readRpFilters(['no-such-device']).has('no-such-device'));
   t.ok(realtimeLimit() >= 0);
+});
+
+t.test('the clock source is one of those that this machine has', async (t) => {
+  const file = '/sys/devices/system/clocksource/clocksource0/available_clocksource';
+  const available: (string | null)[] = existsSync(file)
+    ? readFileSync(file, 'utf8').split(/\s+/)
+    : [null];
+  t.ok(available.includes(readClockSource()), available.join());
+});
+
+/** <linux/proc_ns.h>: PROC_USER_INIT_INO, the machine's own. */
+const kFirstUserNamespace = 'user:[4026531837]';
+
+t.test('a user namespace is told from the machine itself', async (t) => {
+  t.equal(inUserNamespace(), readlinkSync('/proc/self/ns/user') !== kFirstUserNamespace);
+  const machine = fileURLToPath(new URL('../../lib/engine/machine.js', import.meta.url));
+  const ask = `import(${JSON.stringify(machine)}).then((m) => console.log(m.inUserNamespace()))`;
+  const inner = ['--user', '--map-root-user', process.execPath, '-e', ask];
+  const { status, stdout } = spawnSync('unshare', inner, { encoding: 'utf8' });
+  if (status !== 0) return void t.comment('no user namespace may be made here');
+  t.equal(stdout, 'true\n');
 });
