@@ -64,7 +64,16 @@ export const kCli = join(packageRoot(), 'dist', 'cli.js');
 
 /** Runs a command of faild's (`status`, `cleanup`, or a bad one) on a host, to its end. */
 export function faild(host: Host, ...argv: string[]): Promise<Outcome> {
-  return outcome(inside(host.netns, [process.execPath, kCli, ...argv]), {
+  return faildUnder([], host, ...argv);
+}
+
+/** The same by way of another program, such as `setpriv` with its arguments. */
+export function faildUnder(
+  wrapper: readonly string[],
+  host: Host,
+  ...argv: string[]
+): Promise<Outcome> {
+  return outcome(inside(host.netns, [...wrapper, process.execPath, kCli, ...argv]), {
     env: daemonEnvironment(),
   });
 }

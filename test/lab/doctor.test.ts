@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Diagnosis } from '../../lib/doctor/doctor.js';
 import { kArenaDirectory } from './arena.js';
-import { faild, place } from './daemon.js';
+import { faild, faildUnder, place } from './daemon.js';
 import { Lab } from './lab.js';
+import { inside, nowUs, run } from './shell.js';
 import type { Host } from './topology.js';
 
 /** What the machine under the lab is like is not the lab's: its timers, its clock, its rights. */
@@ -68,4 +69,51 @@ t.test('without a LAN: a fault', async (t) => {
   const { status, found } = await look(host);
   t.equal(status, 1);
   t.match(found, [/^fault lans: faild would not start: no LAN found/]);
+});
+
+t.test('LANs that a cable joins, and a container network on a subnet of theirs', async (t) => {
+  const lab = await Lab.open(t);
+  const host = lab.topology.host(1);
+  const sinceUs = nowUs();
+  const onSwitches = (...argv: string[]) => run(inside(lab.topology.switches, argv));
+  await onSwitches('ip', 'link', 'add', 'cable1', 'type', 'veth', 'peer', 'name', 'cable2');
+  await onSwitches('ip', 'link', 'set', 'cable1', 'master', 'swa', 'up');
+  await onSwitches('ip', 'link', 'set', 'cable2', 'master', 'swb', 'up');
+  await host.run('ip', 'link', 'add', 'docker0', 'type', 'bridge');
+  await host.run('ip', 'address', 'add', '10.2.200.1/16', 'dev', 'docker0');
+  await host.run('ip', 'link', 'set', 'docker0', 'up');
+  await lab.until('both are seen', async () => {
+    const { drops } = (await lab.daemon(1).status()).status;
+    return ['cross-connected', 'own-packet'].filter((reason) => (drops[reason] ?? 0) === 0);
+  });
+  const { status, found } = await look(host);
+  t.equal(status, 1);
+  t.match(found, [
+    /^fault cross-connected: \d+ heartbeats came by another LAN than they were sent on$/,
+    /^fault cross-connected: \d+ heartbeats carried this host's own id$/,
+    'warning subnets: docker0 (10.2.200.1/16) overlaps the subnet of LAN B',
+    /^advice arp: /,
+  ]);
+  t.equal(found.length, 4, found.join());
+  await onSwitches('ip', 'link', 'delete', 'cable1');
+  t.same(lab.said(['path-down', 'failover'], { sinceUs }), [], 'no path was judged by it');
+  await lab.stopsClean(t);
+});
+
+t.test('rights that this process lacks, one by one', async (t) => {
+  const lab = await Lab.open(t, { start: [] });
+  const host = lab.topology.host(1);
+  const lacking = async (taken: string) => {
+    const wrapper = ['setpriv', `--bounding-set=-${taken}`, '--inh-caps=-all'];
+    const asked = ['doctor', '--json', ...place(host)];
+    const { stdout } = await faildUnder(taken === '' ? [] : wrapper, host, ...asked);
+    const { findings } = JSON.parse(stdout) as Diagnosis;
+    return findings
+      .filter(({ check }) => check === 'capabilities')
+      .map(({ severity, found }) => `${severity}: ${found.replace(/^.* lacks /, '')}`);
+  };
+  t.same(await lacking(''), []);
+  t.same(await lacking('net_admin'), ['fault: CAP_NET_ADMIN']);
+  t.same(await lacking('net_raw'), ['warning: CAP_NET_RAW']);
+  t.same(await lacking('ipc_lock'), ['warning: CAP_IPC_LOCK']);
 });
