@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
+import type { Dialogue } from './flows.js';
 import { Lab } from './lab.js';
 import { nowUs } from './shell.js';
 
@@ -21,27 +22,51 @@ const kOneJiffy = '4ms';
 const kCutMs = 300;
 const kCalmMs = 300;
 const kResumesWithinUs = 20_000;
-/** This machine stalls now and then: a few of many are enough, for without it none would do. */
-const kWanted = 3;
-const kCuts = 12;
+/** Faster than any verdict: the cut has hit no traffic, as LAN A's was on LAN B just then. */
+const kUnhurtUs = 2000;
+/**
+ * Nor can anything be said of a cut during which a daemon stalled: the machine was away. They tell
+ * of that once a second at most, and the flow's own ends not at all: hence the median.
+ */
+const kJudged = 7;
+const kMostCuts = 20;
+
+interface Cut {
+  resumedUs: number;
+  /** Why it is not judged. */
+  spoilt: 'stalled' | 'unhurt' | null;
+}
+
+/** Cuts LAN A under a dialogue, and heals it. */
+async function cutOnce(lab: Lab, dialogue: Dialogue): Promise<Cut> {
+  await pause(kCalmMs);
+  const cutUs = await lab.cuts.cut({ lan: 'a' });
+  await pause(kCutMs);
+  const { stallEndUs } = await dialogue.report(cutUs);
+  const stalls = lab.said(['stalled'], { sinceUs: cutUs });
+  const stalled = stalls.some(({ monotonicUs = 0, lateUs = 0 }) => {
+    return monotonicUs >= cutUs && monotonicUs - Number(lateUs) <= stallEndUs;
+  });
+  const resumedUs = stallEndUs - cutUs;
+  const unhurt = resumedUs < kUnhurtUs ? 'unhurt' : null;
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  return { resumedUs, spoilt: stalled ? 'stalled' : unhurt };
+}
 
 t.test('a request/response flow resumes within 20 ms of a cut at -t 0.001 -f 3', async (t) => {
   const daemon = { interval: 0.001, failAfter: 3, more: ['--rto-min', kOneJiffy] };
   const lab = await Lab.open(t, { daemon });
   const dialogue = await lab.dialogue(1, 2, 'a');
-  const resumed: number[] = [];
-  const within = () => resumed.filter((us) => us <= kResumesWithinUs).length;
-  for (let i = 0; i < kCuts && within() < kWanted; i++) {
-    await pause(kCalmMs);
-    const cutUs = await lab.cuts.cut({ lan: 'a' });
-    await pause(kCutMs);
-    const { stallEndUs } = await dialogue.report(cutUs);
-    resumed.push(stallEndUs - cutUs);
-    await lab.cuts.heal({ lan: 'a' });
-    await lab.goes('a', 'a');
-  }
-  t.comment(`from the cut to the next answer: ${resumed.map((us) => us / 1000).join(', ')} ms`);
-  t.equal(within(), kWanted);
+  const cuts: Cut[] = [];
+  const judged = () => cuts.filter(({ spoilt }) => spoilt === null).map((cut) => cut.resumedUs);
+  while (cuts.length < kMostCuts && judged().length < kJudged)
+    cuts.push(await cutOnce(lab, dialogue));
+  const told = cuts.map((cut) => `${Math.round(cut.resumedUs) / 1000} ${cut.spoilt ?? ''}`.trim());
+  t.comment(`from the cut to the next answer, in ms: ${told.join(', ')}`);
+  t.equal(judged().length, kJudged, 'cuts that can be judged');
+  const median = judged().sort((a, b) => a - b)[(kJudged - 1) / 2] ?? Number.POSITIVE_INFINITY;
+  t.ok(median <= kResumesWithinUs, `${Math.round(median) / 1000} ms, the median`);
   await lab.stopsClean(t);
 });
 
