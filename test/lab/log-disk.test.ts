@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { EventsAnswer } from '../../lib/control/routes.js';
+import { unlessInstalled } from '../judges.js';
 import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
 import { Lab } from './lab.js';
@@ -167,7 +168,9 @@ function rotation(directory: string, pid: number): string {
 
 type Line = { msg: string; kind?: string };
 
-t.test('logrotate: the next line is in a new file, and none is lost', async (t) => {
+const skip = unlessInstalled('logrotate');
+
+t.test('logrotate: the next line is in a new file, and none is lost', { skip }, async (t) => {
   const directory = join(kArenaDirectory, 'rotated');
   mkdirSync(directory, { mode: 0o750 });
   const file = join(directory, 'faild.log');
