@@ -8,6 +8,7 @@
 // leaves behind in that group when it ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, writeFileSync } from 'node:fs';
+import { setPriority, constants as system } from 'node:os';
 
 /** One event for one hook. */
 export interface Job {
@@ -149,6 +150,8 @@ function leave(): void {
 }
 
 if (process.send !== undefined) {
+  // Hooks inherit it: an engine without real-time scheduling still comes before them.
+  setPriority(system.priority.PRIORITY_LOW);
   try {
     // The daemon goes last when memory runs out; its hooks need not.
     writeFileSync('/proc/self/oom_score_adj', '0');

@@ -3,11 +3,12 @@
 // changes nothing, whether by `faild reload` or by SIGHUP, and neither does an embedder's bad plan.
 import './in-arena.js';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, getPriority } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Faild, type Plan, type PolicyInput } from '../../lib/index.js';
 import { kArenaDirectory } from './arena.js';
-import { faild, place, scrape } from './daemon.js';
+import { faild, faild, type LogLine, place, place, scrape } from './daemon.js';
 import { Lab } from './lab.js';
 import { netnsPath, nowUs, type Outcome } from './shell.js';
 
@@ -242,11 +243,24 @@ t.test(
   },
 );
 
-t.test('a hook that a reload has brought is run on the failover', async (t) => {
+const hookSeen = join(kArenaDirectory, 'hooked.json');
+
+/** Each says who it is, and then takes a whole CPU, as long as it may. */
+const spinners = cpus().map((_, i) => {
+  const seen = join(kArenaDirectory, `spins-${i}`);
+  return { seen, run: `["/bin/sh", "-c", "echo $$ > ${seen}; while :; do :; done"]` };
+});
+
+function hooksFile(): string {
+  const tells = `["/bin/sh", "-c", "cat > ${hookSeen}.new && mv ${hookSeen}.new ${hookSeen}"]`;
+  const runs = [tells, ...spinners.map(({ run }) => run)];
+  const on = '[failover, lan-failover]';
+  return `hooks:\n${runs.map((run) => `  - {run: ${run}, on: ${on}, timeout: 60s}\n`).join('')}`;
+}
+
+t.test('hooks that a reload has brought run on a failover, and delay none', async (t) => {
   const { lab, write, reload } = await openLab(t, '{}\n');
-  const seen = join(kArenaDirectory, 'hooked.json');
-  const run = `["/bin/sh", "-c", "cat > ${seen}.new && mv ${seen}.new ${seen}"]`;
-  write(`hooks:\n  - run: ${run}\n    on: [failover, lan-failover]\n`);
+  write(hooksFile());
   t.match(
     (await reload()).stdout,
     /^hooks: none -> failover,lan-failover=\/bin\/sh .*\(applied\)$/m,
@@ -254,10 +268,25 @@ t.test('a hook that a reload has brought is run on the failover', async (t) => {
   const sinceUs = nowUs();
   await lab.cuts.cut({ lan: 'a' });
   await lab.goes('a', 'b');
-  await lab.until('the hook has run', async () => (existsSync(seen) ? [] : ['not yet']));
-  const { kind, monotonicUs } = JSON.parse(readFileSync(seen, 'utf8'));
+  const files = [hookSeen, ...spinners.map(({ seen }) => seen)];
+  await lab.until('the hooks have run', async () => files.filter((file) => !existsSync(file)));
+  const { kind, monotonicUs } = JSON.parse(readFileSync(hookSeen, 'utf8'));
   t.match(kind, /^(lan-)?failover$/);
   t.ok(monotonicUs > sinceUs, 'with the event of this cut');
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.allUp();
+  await lab.goes('a', 'a');
+
+  const cutUs = nowUs();
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.goes('a', 'b');
+  const isMove = ({ kind }: LogLine) => /^(lan-)?failover$/.test(kind ?? '');
+  const { detectUs = 0 } = await lab.daemon(1).log.waitFor(isMove, 'its move', 5000, cutUs);
+  t.ok(detectUs > 0 && detectUs < 600_000, `${detectUs} us, with a hook that spins on every CPU`);
+  for (const { seen } of spinners) {
+    const pid = Number(readFileSync(seen, 'utf8'));
+    t.equal(getPriority(pid), 19, 'a hook, still alive, has what nobody else wants');
+  }
   await lab.cuts.heal({ lan: 'a' });
   await lab.goes('a', 'a');
   await lab.stopsClean(t);
