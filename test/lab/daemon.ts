@@ -208,6 +208,8 @@ export class Daemon {
 /** As much of `faild status --json` as the lab looks at; lib/cluster/status.ts declares it all. */
 export interface Status {
   schema: string;
+  ageUs: number;
+  engine: { alive: boolean };
   host: { name: string; drained: boolean };
   transport: string;
   scheduling: { mode: string };

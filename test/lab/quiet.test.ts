@@ -4,6 +4,7 @@
 import './in-arena.js';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { faild, place } from './daemon.js';
 import { Lab } from './lab.js';
 import { nowUs } from './shell.js';
 
@@ -32,6 +33,9 @@ for (const hosts of [2, 3]) {
     t.ok(await lab.daemon(2).saw('isolated'), 'the host knows that the fault is probably its own');
     await lab.daemon(1).saw('path-down');
     await stays(t, lab);
+    const there = lab.topology.host(2);
+    const asked = await faild(there, 'peers', ...place(there));
+    t.match(asked, { status: 1, stdout: /^host1 {2}down {2}0 of 2 paths up/m });
     const sinceUs = await lab.cuts.heal(...cuts);
     await lab.daemon(2).saw('rejoined', undefined, { sinceUs });
     await lab.allUp();

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Faild, type Plan, type PolicyInput } from '../../lib/index.js';
 import { kArenaDirectory } from './arena.js';
-import { faild, faild, type LogLine, place, place, scrape } from './daemon.js';
+import { faild, type LogLine, place, scrape } from './daemon.js';
 import { Lab } from './lab.js';
 import { netnsPath, nowUs, type Outcome } from './shell.js';
 

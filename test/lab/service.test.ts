@@ -1,11 +1,12 @@
 // Aim: faild under a service manager, by the manager's own socket. It says what it does; the
 // watchdog is fed while the engine's thread goes round and by nothing else; JavaScript that hangs
-// feeds nobody and stops no failover.
+// feeds nobody and stops no failover. Whoever asks while the engine hangs is told so.
 import './in-arena.js';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { fetchText } from '../../lib/control/client.js';
 import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
 import { freeze } from './freezer.js';
@@ -22,6 +23,22 @@ const file = join(kArenaDirectory, 'service.yaml');
 const kLongMs = 1500;
 
 let managers = 0;
+
+/** What whoever asks host1 is told of its engine's thread. */
+async function isTold(t: Test, lab: Lab, alive: boolean): Promise<void> {
+  const host = lab.topology.host(1);
+  const hung = 4;
+  const { exit, status } = await lab.daemon(1).status();
+  t.match(status, { engine: { alive } });
+  t.equal(exit === hung, !alive, `exit status ${exit}`);
+  const [socket = ''] = place(host).slice(-1);
+  const [gauge] = (await fetchText(socket, '/metrics')).match(/^faild_engine_alive .*$/m) ?? [];
+  t.equal(gauge, `faild_engine_alive ${Number(alive)}`);
+  if (alive) return;
+  t.ok(status.ageUs > 1e6, `what it said last is ${status.ageUs} us old`);
+  const paths = await faild(host, 'paths', ...place(host));
+  t.match(paths, { status: hung, stdout: /^host2 {2}A {2}10\.1\.0\.2 {2}/m });
+}
 
 async function openLab(t: Test): Promise<{ lab: Lab; manager: Manager }> {
   writeFileSync(file, 'hold-time: 0s\n');
@@ -66,6 +83,7 @@ t.test('the watchdog: fed while the engine goes round, and by nothing else', asy
   const { lab, manager } = await openLab(t);
   await manager.hears('WATCHDOG=1');
   await manager.hears('WATCHDOG=1', nowUs());
+  await isTold(t, lab, true);
 
   const thaw = await freeze(lab.daemon(1), 'faild-engine');
   const frozenUs = nowUs();
@@ -74,6 +92,7 @@ t.test('the watchdog: fed while the engine goes round, and by nothing else', asy
   const fed = manager.heard.between(frozenUs).filter(({ text }) => text === 'WATCHDOG=1');
   t.ok(fed.length <= 2, `fed ${fed.length} times with a frozen engine`);
   t.match(lab.daemon(1).log.all.at(-1), { level: 'error', msg: /^the engine's thread hangs/ });
+  await isTold(t, lab, false);
 
   await thaw();
   await manager.hears('WATCHDOG=1', nowUs());

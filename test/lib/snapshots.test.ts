@@ -1,5 +1,5 @@
 // Aim: an engine whose thread hangs is told from one where all is well: what it said last is shown,
-// with the word that it is old. (No test can stop one thread of a real engine; this one stands in.)
+// with the word that it is old. (One of a real daemon hangs in test/lab/service.test.ts.)
 import t from 'tap';
 
 import { FaildError } from '../../lib/base/errors.js';
