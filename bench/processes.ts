@@ -35,7 +35,8 @@ export function countCpu(pids: readonly number[], which: Which = all): () => num
   };
 }
 
+/** Millions of bytes; what the kernel calls kB are 1024. */
 export function residentMb(pid: number): number {
   const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kb) / 1024;
+  return (Number(kb) * 1024) / 1e6;
 }

@@ -6,6 +6,7 @@
 // Exit status: 0 done, 1 failed (for `status`: a path is down; for `check`: right, but faild would
 // not start here; for `doctor`: a fault or a warning), 2 bad usage or configuration, 3 no daemon
 // answers, 4 its engine's thread does not (of the daemon: it hung when it was told to stop).
+import './base/modest.js';
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigFaults, codeOf, FaildError, messageOf, showFault } from './base/errors.js';
 import { version } from './base/version.js';
