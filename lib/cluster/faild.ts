@@ -3,13 +3,12 @@
 //
 // The engine detects and fails over on its own thread, and needs nothing of what happens here: this
 // side names its events, answers questions about its tables, and starts and stops it.
-import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 
 import { type ClockReading, wallMs } from '../base/clock.js';
 import { codeOf, FaildError, messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
-import { type Config, type FaildOptions, parseConfig, timingOf } from '../config/config.js';
+import { type Config, type FaildOptions, parseConfig } from '../config/config.js';
 import { chooseLans } from '../config/interfaces.js';
 import { Commands } from '../engine/commands.js';
 import type { NativeHistograms } from '../engine/histograms.js';
@@ -17,18 +16,16 @@ import {
   type NativeEngine,
   type NativeEvent,
   type NativeLan,
-  type NativePlan,
   type NativeProbeQuery,
   type NativeProbes,
-  type NativeRuntimeConfig,
   type NativeSnapshot,
-  type NativeTiming,
   native,
 } from '../engine/native.js';
 import { Snapshots } from '../engine/snapshots.js';
 import { Told } from '../engine/told.js';
 import { answerCut, type CutAnswer, type CutOrder, checkCut } from './cuts.js';
 import { readDrained, writeDrained } from './drained.js';
+import { engineConfig, timingsOf } from './engine-config.js';
 import { EventQueue, type EventStream } from './event-queue.js';
 import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
@@ -38,7 +35,7 @@ import {
   type HostDrainAnswer,
   untoldOf,
 } from './host-drain.js';
-import { type Identity, takeIdentity } from './identity.js';
+import { takeIdentity } from './identity.js';
 import {
   answerMove,
   checkScope,
@@ -479,36 +476,4 @@ const hostStillDrained =
 
 function readClock(): ClockReading {
   return { wallMs: wallMs(), monotonicUs: native.monotonicUs() };
-}
-
-function timingsOf(config: Config, lans: readonly NativeLan[]): NativeTiming[] {
-  return lans.map(({ name }) => timingOf(config, name));
-}
-
-function engineConfig(
-  config: Config,
-  { host, incarnation }: Identity,
-  lans: NativeLan[],
-  plan: NativePlan,
-): NativeRuntimeConfig {
-  return {
-    host,
-    incarnation,
-    name: config.hostName,
-    cluster: config.cluster,
-    requestor: config.requestor,
-    maxPeers: config.maxPeers,
-    // Nobody else's knowledge: by it peers are found by the ids that they choose themselves.
-    seed: randomBytes(6).readUIntBE(0, 6),
-    lans,
-    plan,
-    port: config.port,
-    transport: config.transport,
-    destination: config.destination,
-    multicastGroup: config.multicastGroup,
-    staticPeers: config.staticPeers,
-    networkNamespace: config.networkNamespace ?? '',
-    realtimePriority: config.realtimePriority,
-    cpu: config.cpu ?? -1,
-  };
 }

@@ -10,7 +10,7 @@ import type { NativeLan, NativePlan, SourceName, SwitchbackName } from '../engin
 import type { StatusPeer } from './status.js';
 
 /**
- * What the engine executes alone; lib/engine/native.ts says what each field means. What the
+ * What the engine executes alone; lib/engine/shapes.ts says what each field means. What the
  * operator drains is his own matter, and the timing that of the configuration: faild.ts adds both.
  */
 export type Plan = Omit<NativePlan, 'drained' | 'hostDrained' | 'timing'>;

@@ -77,7 +77,7 @@ export interface StatusSettings extends NativeTiming {
   port: number;
 }
 
-/** As lib/engine/native.ts says it, with LANs by name. */
+/** As lib/engine/shapes.ts says it, with LANs by name. */
 export interface StatusPlan
   extends Omit<NativePlan, 'preference' | 'drained' | 'hostDrained' | 'timing'> {
   /** The first alternate first. */

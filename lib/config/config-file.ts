@@ -50,8 +50,8 @@ export interface LoadedOptions {
 }
 
 /**
- * Throws every fault of the file at once, and those of the flags with them; a usual file that is not
- * there is none.
+ * Throws every fault of the file at once, and those of the flags with them; a usual file that is
+ * not there is none.
  */
 export function loadOptions(flags: DaemonOptions): LoadedOptions {
   const file = openConfigFile(flags.config);

@@ -16,7 +16,7 @@ export interface Networkd {
 }
 
 export interface NetworkManager {
-  /** Interfaces of LANs that it manages, and whose addresses it takes away when their carrier drops. */
+  /** Interfaces of LANs that it manages, and takes the addresses from when their carrier drops. */
   dropsAddressesOf: string[];
 }
 

@@ -1,6 +1,6 @@
-// Whether NetworkManager leaves an interface its addresses without carrier, by its configuration, as
-// NetworkManager.conf(5) says how it is read: of the [device] sections that match the interface the
-// first one that has a value counts, one without a name last; then the list in [main].
+// Whether NetworkManager leaves an interface its addresses without carrier. Its configuration is
+// read as NetworkManager.conf(5) says: of the [device] sections that match the interface the first
+// one that has a value counts, one without a name last; then the list in [main].
 import { matchesGlob } from '../base/glob.js';
 
 interface Section {

@@ -15,7 +15,7 @@ import type {
   NativeProbes,
   NativeRuntimeConfig,
   NativeSnapshot,
-} from './native.js';
+} from './shapes.js';
 
 const snapshotTimeoutMs = 2000;
 /**

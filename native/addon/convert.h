@@ -1,4 +1,4 @@
-// The shapes that lib/engine/native.ts declares <-> the values of core/ and io/. One place, so that
+// The shapes that lib/engine/shapes.ts declares <-> the values of core/ and io/. One place, so that
 // the real engine and the virtual one speak alike.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Engine: the real engine on its own thread, as lib/engine/native.ts declares it.
+// Engine: the real engine on its own thread, as lib/engine/shapes.ts declares it.
 //
 // Everything here runs on the thread of JavaScript that made the object, except wake(), which the
 // engine's thread calls. JavaScript is never waited for. Order of destruction: bell.h.
