@@ -80,6 +80,8 @@ class Engine {
   void on_link(Instant now, const LinkChange& change, Effects& effects);
   // Our own interface's index, MAC or addresses are now these (the LAN's name stays).
   void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
+  // The kernel's answers come in the order of the operations, and before any removal or dump that
+  // followed what they grant.
   void on_route_result(Instant now, const RouteResult& result, Effects& effects);
   // Somebody else removed an entry of ours (RTM_DELROUTE, RTM_DELRULE not caused by our own
   // socket).

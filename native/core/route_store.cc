@@ -14,7 +14,6 @@ namespace {
 // A refused operation is tried again after this long: long enough not to drown the kernel, short
 // enough for an operator who has just repaired an interface.
 constexpr Duration kRetryAfter = Duration::seconds(1);
-constexpr Duration kRepairPause = Duration::ms(100);
 
 // A metric beyond this is not ours: we number upwards from kFirstMetric and never come that far.
 constexpr uint32_t kLastMetric = UINT32_MAX / 2;

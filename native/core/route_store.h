@@ -40,6 +40,9 @@ struct RouteOutcome {
   bool announce = false;  // the planner asked to be told
 };
 inline constexpr uint32_t kNoTag = UINT32_MAX;
+// An entry that others remove twice within this time is put back only so long afterwards
+// (on_removed).
+inline constexpr Duration kRepairPause = Duration::ms(100);
 // Metrics start here: a route that somebody adds by hand to our table (metric 0) would still win
 // and be seen.
 inline constexpr uint32_t kFirstMetric = 1000;

@@ -161,17 +161,11 @@ void Chaos::strike_host(Fault fault, size_t host) {
   }
 }
 
-// Somebody else deletes one of our routes or rules. The news may be lost (ENOBUFS); then everything
-// is looked at.
+// Somebody else deletes one of our routes or rules.
 void Chaos::delete_entry(size_t host, bool told) {
-  Kernel& kernel = cluster.host(host).kernel;
+  const Kernel& kernel = cluster.host(host).kernel;
   if (kernel.size() == 0) return;
-  const RouteKey key = kernel.entries()[random_.below(kernel.size())].key;
-  kernel.remove(key);
-  if (!told) return cluster.resync(host);
-  cluster.step(host, [&](Engine& engine, Effects& effects) {
-    engine.on_entry_removed(cluster.now(), key, effects);
-  });
+  cluster.remove_entry(host, kernel.entries()[random_.below(kernel.size())].key, told);
 }
 
 void Chaos::heal() {

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
+#include "core/route_store.h"
 
 namespace faild::sim {
 namespace {
@@ -24,10 +26,14 @@ constexpr Duration kRouteLatency = Duration::us(20);
 
 int Kernel::check(const RouteOp& op) const {
   if (op.kind == RouteOp::Kind::kNeighbour) return 0;
-  const bool present = std::any_of(entries_.begin(), entries_.end(),
-                                   [&](const KernelEntry& e) { return e.key == op.key; });
+  const bool present = holds(op.key);
   if (op.kind == RouteOp::Kind::kRemove) return present ? 0 : ESRCH;
   return present && op.key.kind == RouteKey::Kind::kRule ? EEXIST : 0;
+}
+
+bool Kernel::holds(const RouteKey& key) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const KernelEntry& e) { return e.key == key; });
 }
 
 bool Kernel::remove(const RouteKey& key) {
@@ -153,8 +159,10 @@ void Cluster::start(size_t i) {
 void Cluster::kill(size_t i) {
   hosts_[i].engine.reset();
   hosts_[i].answers.clear();
-  hosts_[i].stopping = false;
-  hosts_[i].stalled_until = now_;
+  hosts_[i].news.clear();
+  hosts_[i].told.clear();
+  hosts_[i].stopping = hosts_[i].dump_wanted = false;
+  hosts_[i].stalled_until = hosts_[i].leaves_alone_until = now_;
 }
 
 void Cluster::stop(size_t i) {
@@ -203,8 +211,45 @@ void Cluster::drop_received(size_t lan, size_t i, uint32_t count) {
 }
 
 void Cluster::resync(size_t i) {
-  hosts_[i].kernel.dump(now_, *hosts_[i].engine);
+  hosts_[i].dump_wanted = true;
+  read_news(i);
+}
+
+void Cluster::remove_entry(size_t i, RouteKey key, bool told) {
+  Host& host = hosts_[i];
+  if (!host.kernel.remove(key) || !host.engine) return;
+  if (told) host.news.push_back(key);
+  if (!told) host.dump_wanted = true;
+  if (now_ >= host.stalled_until) read_news(i);
+}
+
+// As a round of the daemon does: the answers to what it has asked for come before anything else
+// that the kernel says (Reactor::carry_out), and what others removed before a dump.
+void Cluster::read_news(size_t i) {
+  Host& host = hosts_[i];
+  while (!host.answers.empty() || !host.news.empty()) {
+    if (!host.answers.empty()) {
+      answer(i);
+      continue;
+    }
+    const RouteKey removed = host.news.front();
+    host.news.pop_front();
+    // Written again meanwhile: to hear of it now would cost one more writing of the same.
+    if (!host.kernel.holds(removed)) tell_removed(i, removed);
+  }
+  if (!std::exchange(host.dump_wanted, false)) return;
+  host.kernel.dump(now_, *host.engine);
   step(i, [&](Engine& engine, Effects& effects) { engine.on_resync_end(now_, effects); });
+}
+
+void Cluster::tell_removed(size_t i, const RouteKey& key) {
+  Host& host = hosts_[i];
+  auto last = std::find_if(host.told.begin(), host.told.end(),
+                           [&](const auto& entry) { return entry.first == key; });
+  if (last == host.told.end()) last = host.told.insert(last, {key, Instant()});
+  if (now_ - last->second < kRepairPause) host.leaves_alone_until = now_ + kRepairPause;
+  last->second = now_;
+  step(i, [&](Engine& engine, Effects& effects) { engine.on_entry_removed(now_, key, effects); });
 }
 
 // One input to one engine, its effects carried out.
@@ -292,12 +337,14 @@ void Cluster::arrive(const Flight& flight) {
 Instant Cluster::next_wake(size_t i) const {
   Instant at = hosts_[i].engine->poll_at();
   if (!hosts_[i].answers.empty()) at = std::min(at, hosts_[i].answers.front().at);
+  if (hosts_[i].has_news()) at = now_;
   return std::max(at, hosts_[i].stalled_until);
 }
 
 // The thread runs: it reads everything first, and judges then.
 void Cluster::wake(size_t i) {
   while (!hosts_[i].answers.empty() && hosts_[i].answers.front().at <= now_) answer(i);
+  if (hosts_[i].has_news()) read_news(i);
   if (now_ < hosts_[i].engine->poll_at()) return;
   step(i, [&](Engine& engine, Effects& effects) { engine.on_deadline(now_, effects); });
 }

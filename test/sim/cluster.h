@@ -15,6 +15,7 @@
 #include <optional>
 #include <queue>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -45,6 +46,7 @@ class Kernel {
   void dump(Instant now, Engine& engine) const;
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<KernelEntry>& entries() const { return entries_; }
+  [[nodiscard]] bool holds(const RouteKey& key) const;
   bool remove(const RouteKey& key);
 
   uint64_t changes = 0;    // operations on routes and rules carried out
@@ -78,6 +80,13 @@ struct Host {
     RouteResult result;
   };
   std::deque<Answer> answers;  // of the kernel, on their way to the engine
+  // What its thread has yet to read: of entries that others removed; or, since news was lost, all.
+  std::deque<RouteKey> news;
+  bool dump_wanted = false;
+  [[nodiscard]] bool has_news() const { return dump_wanted || !news.empty(); }
+  std::vector<std::pair<RouteKey, Instant>> told;  // when it last read of each such entry
+  // So long it leaves an entry alone that was removed again at once (kRepairPause).
+  Instant leaves_alone_until;
   std::vector<Event> events;
 };
 
@@ -118,6 +127,9 @@ class Cluster {
   // One input to one engine; its effects are carried out.
   void step(size_t host, const std::function<void(Engine&, Effects&)>& input);
   void resync(size_t host);
+  // Somebody else removes an entry from its kernel. The news may be lost (ENOBUFS); then everything
+  // is looked at.
+  void remove_entry(size_t host, RouteKey key, bool told);
   // Called after every step of every engine.
   std::function<void(size_t host)> after_step;
 
@@ -138,6 +150,8 @@ class Cluster {
   };
   void carry_out(size_t host);
   void answer(size_t host);
+  void read_news(size_t host);
+  void tell_removed(size_t host, const RouteKey& key);
   void send(size_t from, const SendPacket& packet);
   void launch(size_t from, size_t to, size_t lan, const SendPacket& packet);
   void arrive(const Flight& flight);

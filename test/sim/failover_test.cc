@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "cluster.h"
+#include "core/route_store.h"
+#include "invariants.h"
 
 namespace faild::sim {
 namespace {
@@ -397,6 +399,46 @@ TEST_CASE("a drained host that has failed over is switched off: its traffic stay
   REQUIRE(cluster.run_until([&] { return cluster.all_up(); }, Duration::seconds(2)));
   cluster.run(Duration::ms(200));
   CHECK(all_on(cluster, 0, 0));
+}
+
+// The exception by which host 0's traffic for host 1 leaves LAN A.
+RouteKey exception_to_1() {
+  return {RouteKey::Kind::kRoute, kExceptionsTable, Prefix::host(Cluster::address(0, 1))};
+}
+
+TEST_CASE("an entry that others remove before its answer is read is put back once it is read") {
+  for (const bool told : {true, false}) {
+    for (const Duration stalled : {Duration(), Duration::ms(50)}) {
+      Cluster cluster = started(23, 2, requestors(2));
+      const Invariants invariants(cluster);
+      cluster.cut_lan(0, true);
+      REQUIRE(cluster.run_until([&] { return cluster.way(0, 1, 0) == 1; }, Duration::ms(100)));
+      REQUIRE_FALSE(cluster.host(0).answers.empty());
+      cluster.stall(0, stalled);
+      cluster.remove_entry(0, exception_to_1(), told);
+      cluster.run(stalled + Duration::ms(1));
+      INFO("told ", told, ", stalled for ", stalled.in_us(), " us");
+      CHECK(cluster.way(0, 1, 0) == 1);
+      CHECK(invariants.broken == "");
+    }
+  }
+}
+
+TEST_CASE("an entry that others remove twice at once returns after a pause; the choice stands") {
+  Cluster cluster = started(24, 2, requestors(2));
+  const Invariants invariants(cluster);
+  cluster.cut_lan(0, true);
+  REQUIRE(cluster.run_until([&] { return cluster.way(0, 1, 0) == 1; }, Duration::ms(100)));
+  cluster.remove_entry(0, exception_to_1(), true);
+  CHECK(cluster.way(0, 1, 0) == 1);
+  cluster.run(Duration::ms(20));
+  cluster.remove_entry(0, exception_to_1(), true);
+  cluster.run(kRepairPause - Duration::ms(1));
+  CHECK(cluster.way(0, 1, 0) == 0);
+  CHECK(cluster.path(0, 1, 0)->alternate == LanIndex{1});
+  cluster.run(Duration::ms(2));
+  CHECK(cluster.way(0, 1, 0) == 1);
+  CHECK(invariants.broken == "");
 }
 
 }  // namespace

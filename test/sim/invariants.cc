@@ -1,6 +1,7 @@
 // The checks of invariants.h.
 #include "invariants.h"
 
+#include <algorithm>
 #include <set>
 
 #include "core/path.h"
@@ -15,8 +16,9 @@ void Invariants::breach(size_t host, const std::string& what) {
 
 bool Invariants::quiet(size_t host) const {
   Host& it = cluster_.host(host);
-  return it.engine && !it.stopping && it.answers.empty() && cluster_.now() >= it.stalled_until &&
-         it.engine->poll_at() > cluster_.now();
+  const Instant busy_until = std::max(it.stalled_until, it.leaves_alone_until);
+  return it.engine && !it.stopping && it.answers.empty() && !it.has_news() &&
+         cluster_.now() >= busy_until && it.engine->poll_at() > cluster_.now();
 }
 
 Duration Invariants::patience(size_t host, const PathRow& row) const {
@@ -28,18 +30,24 @@ Duration Invariants::patience(size_t host, const PathRow& row) const {
 void Invariants::look(size_t host) {
   looks++;
   const bool changed = look_at_kernel(host);
+  // What it does not see of the host's paths may interrupt what it counts.
+  if (cluster_.now() < cluster_.host(host).leaves_alone_until) forget(host);
   if (!quiet(host) || replaying_) return;
   stalls_seen_.resize(cluster_.size());
   const Counters& counters = cluster_.host(host).engine->counters();
   const uint64_t stalls = counters.stalls + counters.receive_drops;
   if (stalls != stalls_seen_[host]) {
     // Patience is counted in time during which the host was able to listen.
-    std::erase_if(bad_since_, [&](const auto& bad) { return std::get<0>(bad.first) == host; });
+    forget(host);
     stalls_seen_[host] = stalls;
   }
   const size_t peers = cluster_.host(host).engine->peer_count();
   for (size_t peer = 0; peer < peers; peer++) look_at_peer(host, peer);
   replay(host, changed);
+}
+
+void Invariants::forget(size_t host) {
+  std::erase_if(bad_since_, [&](const auto& bad) { return std::get<0>(bad.first) == host; });
 }
 
 // Not heard since its LAN was judged dead: no path to rely on, though its own time is not over.

@@ -5,8 +5,9 @@
 //  one that the host
 //     judges down while another LAN to that peer is up and has been heard lately (only such a one
 //     may be chosen). Allowed are: steps after which decisions are still to be made (poll_at() has
-//     come) or the kernel's answers are under way; a host that is stopping; and a path that is
-//     being heard again (good > 0), for as long as its patience: revalidation and half as much
+//     come) or the kernel's answers are under way; a host that is stopping; an entry that others
+//     have removed twice at once, which is left alone for a while (kRepairPause); and a path that
+//     is being heard again (good > 0), for as long as its patience: revalidation and half as much
 //     again, and a detection time.
 //     A path that has not been heard since its whole LAN was judged dead (a suspect) counts as no
 //     better than one that is down.
@@ -45,6 +46,7 @@ class Invariants {
  private:
   using Place = std::tuple<size_t, size_t, size_t>;  // host, peer's number, LAN
   void look(size_t host);
+  void forget(size_t host);  // since when its paths have been bad
   void look_at_peer(size_t host, size_t peer);
   // True when the kernel has changed since the last look.
   bool look_at_kernel(size_t host);
