@@ -144,9 +144,7 @@ void Engine::Impl::stand_still(Instant at, Duration stalled) {
     changed |= pull(path.patience_at);
     if (changed) arm(slot);
   }
-  for (uint32_t peer = 0; peer < peers_.size(); peer++) {
-    if (peers_[peer].waiting) mark_dirty(peer);
-  }
+  reconsider_waiting();
 }
 
 // Our own thread was late: what we did not hear meanwhile proves nothing. The attention clock

@@ -242,6 +242,8 @@ class Engine::Impl {
 
   // --- routes (engine_routes.cc)
   void mark_dirty(uint32_t peer);
+  void set_waiting(uint32_t peer, bool waiting);
+  void reconsider_waiting();
   void decide_some(Instant now);
   void decide_peer(Instant now, uint32_t peer);
   void decide_path(Instant now, uint32_t slot);
@@ -326,6 +328,7 @@ class Engine::Impl {
   // once.
   std::pmr::vector<uint32_t> dirty_;  // a ring of max_peers places
   size_t dirty_head_ = 0, dirty_count_ = 0;
+  int waiting_count_ = 0;  // peers that are `waiting`
   std::pmr::vector<uint8_t> dirty_flags_;
   // an interface has changed: the next peer whose places are still to be found anew
   std::optional<uint32_t> relocate_;

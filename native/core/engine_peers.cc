@@ -137,6 +137,7 @@ std::optional<Instant> Engine::Impl::gone_since(uint32_t peer) const {
 }
 
 void Engine::Impl::forget_peer(uint32_t peer, Effects& effects) {
+  set_waiting(peer, false);
   for (size_t i = 0; i < lans_.size(); i++) {
     forget_path(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}), effects);
   }

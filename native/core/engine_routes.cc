@@ -25,6 +25,20 @@ void Engine::Impl::mark_dirty(uint32_t peer) {
   dirty_[(dirty_head_ + dirty_count_++) % dirty_.size()] = peer;
 }
 
+void Engine::Impl::set_waiting(uint32_t peer, bool waiting) {
+  Peer& known = peers_[peer];
+  if (known.waiting == waiting) return;
+  known.waiting = waiting;
+  waiting_count_ += waiting ? 1 : -1;
+}
+
+// An alternate may be fresh again, though nobody was heard.
+void Engine::Impl::reconsider_waiting() {
+  for (uint32_t peer = 0; peer < peers_.size() && waiting_count_ > 0; peer++) {
+    if (peers_[peer].waiting) mark_dirty(peer);
+  }
+}
+
 void Engine::Impl::decide_some(Instant now) {
   if (!synced_) return;  // nothing is decided before we know what the kernel holds
   for (uint32_t i = 0; i < kDecisionsPerStep && dirty_count_ > 0; i++) {
@@ -37,7 +51,7 @@ void Engine::Impl::decide_some(Instant now) {
 }
 
 void Engine::Impl::decide_peer(Instant now, uint32_t peer) {
-  peers_[peer].waiting = false;
+  set_waiting(peer, false);
   for (size_t i = 0; i < lans_.size(); i++) {
     const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
     if (paths_[slot].known) decide_path(now, slot);
@@ -88,7 +102,7 @@ void Engine::Impl::leave_path(Instant now, uint32_t slot) {
     // Merely suspect, or moved by hand, and its alternate has failed: its own LAN is the better
     // one.
     if (path.state == PathState::kUp && path.via) set_via(slot, std::nullopt);
-    peers_[peer].waiting = true;
+    set_waiting(peer, true);
     return;
   }
   if (!path.via && !may_leave(path, now)) {

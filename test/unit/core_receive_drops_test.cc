@@ -75,6 +75,17 @@ TEST_CASE("a drop costs the verdicts of its own LAN an interval, and those of ot
   }
 }
 
+TEST_CASE("traffic that waits for an alternate takes one that is excused, at once") {
+  TwoPaces rig(3);
+  rig.peers[0].speaks[kSlow.value] = false;
+  rig.run(kLong);
+  rig.peers[0].speaks[kFast.value] = false;  // it has spoken there once more
+  while (rig.path(2, kSlow.value).state == PathState::kUp) rig.run(Duration::ms(1));
+  CHECK_FALSE(rig.path(2, kSlow.value).alternate);  // too long since the other one was heard
+  rig.drop(kFast);
+  CHECK(rig.path(2, kSlow.value).alternate == kFast);
+}
+
 TEST_CASE("drops without end leave their LAN unjudged, but not for longer than they last") {
   TwoPaces rig(3);
   rig.peers[0].speaks.fill(false);
