@@ -29,7 +29,7 @@ export async function blocked(scale: Scale): Promise<ScenarioResult> {
     await lab.agent.watchStalls(kStallPeriodUs);
     await lab.agent.pace(kStreamPeriodUs);
     await lab.calm(2000);
-    const quiet = await stayQuiet(lab, hosts, scale.of(15, 1, 1));
+    const quiet = await stayQuiet(lab, hosts, scale.of(30, 1, 1));
     const cuts = await cutWhileBlocked(lab, hosts, scale.of(20, 2, 1));
     return describe(quiet, cuts);
   } finally {
