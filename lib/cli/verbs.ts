@@ -1,9 +1,10 @@
 // The commands that ask a running daemon or tell it to act: status, peers, paths, events, explain,
-// probes, failover, switchback, drain, undrain, reload. Each is a short table, or the whole answer with `--json`.
-// Added to the command line by cli.ts; what they need is loaded when one runs.
+// probes, failover, switchback, drain, undrain, reload. Each is a short table, or the whole answer
+// with `--json`. Added to the command line by cli.ts; what they need is loaded when one runs.
 //
 // Exit status, as of all commands: 0 done, and all is well; 1 what was asked for is not well, or
-// was not done; 2 bad usage, or no such peer or LAN; 3 no daemon answers; 4 its engine's thread does not.
+// was not done; 2 bad usage, or no such peer or LAN; 3 no daemon answers; 4 its engine's thread
+// does not.
 import type { Command } from 'commander';
 import { FaildError } from '../base/errors.js';
 import { readDuration } from '../base/units.js';

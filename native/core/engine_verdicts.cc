@@ -329,11 +329,12 @@ void Engine::Impl::judge_isolation(Instant now, Effects& effects) {
 void Engine::Impl::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
   if (stopped_) return;
   counters_.receive_drops += count;
+  const Instant at = attention(now);
   DetectorRules& rules = rules_[lan.value];
   rules.drops++;
   // Paths of that LAN may be fresh again. In a flood this is asked once for all packets of a round.
-  if (rules.dropped_at != attention(now)) reconsider_waiting();
-  rules.dropped_at = attention(now);
+  if (rules.dropped_at != at) reconsider_waiting();
+  rules.dropped_at = at;
   receive_drops_unreported_ += count;
   if (!drops_reported_at_ || now - *drops_reported_at_ >= kDropsReportEvery) {
     drops_reported_at_ = now;

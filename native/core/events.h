@@ -61,7 +61,7 @@ enum class EventKind : uint8_t {
   kIsolated,  // every LAN is silent: the fault is probably ours, nothing is changed
   kRejoined,
   kStalled,  // this thread ran `late` behind; deadlines were shifted, no verdict was given
-  // the kernel dropped `count` packets before we could read them; the round is void
+  // the kernel dropped `count` packets of this LAN unread; its paths are excused for them
   kReceiveDrops,
   // a packet was refused: `drop`, first of its kind in 10 s, `count` since the last report
   kDropped,
