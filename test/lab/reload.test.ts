@@ -159,7 +159,10 @@ t.test(
         t.match(said, { status: 0, stdout: /^lans: .* \(applied\)$/m });
         await nothingHappens(lab, sinceUs);
       }
-      while ((await lanOf(2))?.paceUs !== intervalUs) await nothingHappens(lab, sinceUs);
+      await lab.until("host1's new pace is known to host2", async () => {
+        const paceUs = (await lanOf(2))?.paceUs;
+        return paceUs === intervalUs ? [] : [`${paceUs} us`];
+      });
       t.match(await lanOf(1), { intervalUs, paceUs: intervalUs });
       for (const host of [1, 2]) {
         const { peers } = (await lab.daemon(host).status()).status;
@@ -230,9 +233,11 @@ t.test(
     say = () => plan;
     const running = await Faild.start({ ...options, policy });
     t.teardown(() => running.stop());
+    // Before anything is awaited: a reader is told what comes after it, and the path may be up soon.
+    const events = running.events();
     const inForce = { preference: ['B', 'A'], switchback: 'manual', holdUs: 7 };
     t.match((await running.status()).plan, inForce);
-    for await (const { kind } of running.events()) if (kind === 'path-up') break;
+    for await (const { kind } of events) if (kind === 'path-up') break;
     say = () => ({ ...plan, preference: [0, 0] });
     await t.rejects(running.replan(), refused);
     t.match((await running.status()).plan, inForce);
