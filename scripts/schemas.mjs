@@ -27,6 +27,7 @@ const kAnswers = [
   ['faild.check/1', 'CheckReport', 'faild check --json'],
   ['faild.doctor/1', 'Diagnosis', 'faild doctor --json'],
   ['faild.cleanup/1', 'CleanupReport', 'faild cleanup --json'],
+  ['faild.completion/1', 'CompletionReport', 'faild completion SHELL --json'],
   ['faild.report/1', 'ReportContents', 'faild report --json'],
 ];
 

@@ -7,7 +7,7 @@ import { version } from '../base/version.js';
 import type { DaemonOptions } from '../config/config.js';
 import { settings } from '../config/settings.js';
 import type { Shell, Words } from './completion-shells.js';
-import type { Add, Glance } from './options.js';
+import { type Add, type Glance, printJson } from './options.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 const lists = ['peers', 'lans'] as const;
@@ -28,10 +28,21 @@ Examples:
 export function addCompletion(program: Command, add: Add, glance: Glance): void {
   add('completion', 'print the completion of this command line for a shell')
     .argument('<shell>', `one of ${shells.join(', ')}`)
+    .option('--json', 'the same text in a JSON document')
     .addHelpText('after', notes)
-    .action(async (what: string, options: DaemonOptions) => {
-      process.stdout.write(await answer(what, program, () => glance(options)));
+    .action(async (what: string, { json, ...options }: DaemonOptions & { json?: true }) => {
+      const text = await answer(what, program, () => glance(options));
+      const report: CompletionReport = { schema: 'faild.completion/1', text };
+      if (json) printJson(report);
+      else process.stdout.write(text);
     });
+}
+
+/** What `completion --json` prints. */
+export interface CompletionReport {
+  schema: 'faild.completion/1';
+  /** What is printed without `--json`. */
+  text: string;
 }
 
 async function answer(

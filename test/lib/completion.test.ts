@@ -11,6 +11,7 @@ import { fileKey, settings } from '../../lib/config/settings.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
 import { openControl } from '../../lib/control/server.js';
 import { unlessInstalled } from '../judges.js';
+import { breaches } from '../schemas.js';
 import { sketch } from './statuses.js';
 
 const cli = fileURLToPath(new URL('../../lib/cli.js', import.meta.url));
@@ -86,6 +87,12 @@ t.test('names come from the daemon; without one there are none', async (t) => {
   t.same(await offered(['faild', 'failover', 'A', ''], env), ['web1', 'web2']);
   t.same(await offered(['faild', 'drain', 'A', ''], env), [], 'one is enough');
   t.same(await offered(['faild', 'drain', '--h'], env), ['--host', '--help']);
+});
+
+t.test('as JSON it is the same text', async (t) => {
+  const answer = JSON.parse(run('completion', 'zsh', '--json').stdout);
+  t.same(breaches(answer), []);
+  t.equal(answer.text, scripts.zsh);
 });
 
 t.test('another shell is refused, and what there is is named', async (t) => {
