@@ -1,6 +1,6 @@
 // What a series of cuts says on the page: its table, its notes, its curves. Used by every scenario
 // that cuts.
-import type { CutResult, Stray } from './cuts.js';
+import { type CutResult, kKnownWithinUs, type Stray } from './cuts.js';
 import type { Series } from './plot/plots.js';
 import type { Bar, Figure } from './scenario.js';
 import { summarize } from './statistics.js';
@@ -128,9 +128,9 @@ function strayText({ end, atUs, after, lastedUs, stallUs }: Stray, cut: string):
 }
 
 function widthNote(cuts: readonly CutResult[]): string {
-  const widths = cuts.map((cut) => cut.cutWidthUs);
-  const wide = widths.filter((width) => width > 50).length;
-  const summary = summarize(widths);
+  const summary = summarize(cuts.map((cut) => cut.cutWidthUs));
   if (summary === null) return 'No cut was made.';
-  return `The cuts’ instants are known to within ${summary.p50.toFixed(1)} us (p50), ${summary.max.toFixed(1)} us (max); ${wide} of ${widths.length} are known less well than 50 us.`;
+  const repeated = cuts.flatMap((cut) => cut.repeatedWidthsUs);
+  const longest = repeated.length === 0 ? '' : ` (up to ${Math.max(...repeated).toFixed(1)} us)`;
+  return `The cuts’ instants are known to within ${summary.p50.toFixed(1)} us (p50), ${summary.max.toFixed(1)} us (max); ${repeated.length} more were known less well than ${kKnownWithinUs} us${longest}, and were made again.`;
 }

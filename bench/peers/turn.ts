@@ -5,7 +5,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { kArenaDirectory } from '../../test/lab/arena.js';
 import type { Topology } from '../../test/lab/topology.js';
 import type { Agent, AgentReport } from '../agent.js';
-import { type CutResult, judge } from '../cuts.js';
+import { type CutResult, judge, knownCut } from '../cuts.js';
 import { BenchLab, kStallPeriodUs, kStreamPeriodUs } from '../lab.js';
 import { random } from '../statistics.js';
 import type { Contender, End, Timing } from './contender.js';
@@ -112,14 +112,18 @@ export class Turn {
     const next = random(seed);
     const results: CutResult[] = [];
     for (let i = 0; i < count; i++) {
-      await this.pair.ready();
-      await this.report(timing.restMs ?? 0);
-      const waitUs = 20_000 + next() * 1000 * Math.max(timing.intervalMs, kPhasesMs);
-      const [holdUs, settleUs] = [timing.holdMs * 1000, timing.settleMs * 1000];
-      const trial = await this.lab.cut({ lan: 'a' }, { waitUs, holdUs, settleUs });
-      results.push(judge(trial, await this.report(0)));
+      results.push(await knownCut(() => this.cutOnce(timing, next)));
     }
     return results;
+  }
+
+  private async cutOnce(timing: Timing, next: () => number): Promise<CutResult> {
+    await this.pair.ready();
+    await this.report(timing.restMs ?? 0);
+    const waitUs = 20_000 + next() * 1000 * Math.max(timing.intervalMs, kPhasesMs);
+    const [holdUs, settleUs] = [timing.holdMs * 1000, timing.settleMs * 1000];
+    const trial = await this.lab.cut({ lan: 'a' }, { waitUs, holdUs, settleUs });
+    return judge(trial, await this.report(0));
   }
 
   private async report(afterMs: number): Promise<AgentReport> {

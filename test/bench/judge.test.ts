@@ -2,7 +2,7 @@
 // only what happened in a cut's own time. Made-up records, so that every answer is known.
 import t from 'tap';
 import type { AgentReport, Trial } from '../../bench/agent.js';
-import { judge } from '../../bench/cuts.js';
+import { judge, knownCut } from '../../bench/cuts.js';
 
 const kHome = 11;
 const kOther = 12;
@@ -33,6 +33,19 @@ t.test('a failover and a switchback', async (t) => {
   t.match(ends.host1, { cutToMovedUs: 2500, healToReturnedUs: 14_000, otherMoves: 0 });
   t.same(strays, []);
   t.equal(cutWidthUs, 2);
+});
+
+t.test('a cut whose instant is not known well is made again, ten times at most', async (t) => {
+  const known = judge(trial, report({}));
+  const stray = { end: 'host1', atUs: 1, after: 'heal' as const, lastedUs: 1, stallUs: 900 };
+  const widths = [51, 900, 50, 49];
+  const cuts = widths.map((cutWidthUs) => ({ ...known, cutWidthUs, strays: [stray] }));
+  const counted = await knownCut(async () => cuts.shift() ?? known);
+  t.match(counted, { cutWidthUs: 50, repeatedWidthsUs: [51, 900] });
+  t.equal(counted.strays.length, 3, 'no false verdict is thrown away with its cut');
+  t.equal(cuts.length, 1);
+  const hopeless = await knownCut(async () => ({ ...known, cutWidthUs: 51 }));
+  t.equal(hopeless.repeatedWidthsUs.length, 10);
 });
 
 t.test('an end that never moved', async (t) => {
