@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import type { NativeLan } from '../engine/native.js';
 import { ignoresCarrier } from './network-manager.js';
+import { sectionsOf } from './sections.js';
 
 export interface Networkd {
   /** It leaves routes, and rules, alone that are not its own. */
@@ -50,27 +51,28 @@ function readNetworkd(lans: readonly NativeLan[], at: At): Networkd {
   const managed = lans.flatMap((lan) => {
     const link = readText(at(`/run/systemd/netif/links/${lan.ifindex}`));
     const file = /^NETWORK_FILE=(.+)$/m.exec(link)?.[1];
-    return file === undefined ? [] : [{ lan, text: networkText(file, at) }];
+    return file === undefined ? [] : [{ name: lan.interface, texts: networkTexts(file, at) }];
   });
+  const without = (keeps: (texts: string[]) => boolean) =>
+    managed.filter(({ texts }) => !keeps(texts)).map(({ name }) => name);
   return {
     sparesRoutes: lastFlag(texts, 'ManageForeignRoutes') === false,
     sparesRules: lastFlag(texts, 'ManageForeignRoutingPolicyRules') === false,
-    dropsAddressesOf: managed
-      .filter(({ text }) => !keepsAddresses(text))
-      .map(({ lan }) => lan.interface),
+    dropsAddressesOf: without(keepsWithoutCarrier),
   };
 }
 
 /** A .network file and its drop-ins. */
-function networkText(file: string, at: At): string[] {
+function networkTexts(file: string, at: At): string[] {
   const name = file.split('/').at(-1) ?? '';
   return [readText(at(file)), ...dropIns(`systemd/network/${name}.d`, at)];
 }
 
 /** IgnoreCarrierLoss= may be a time span: some seconds do not outlast a dead LAN. */
-function keepsAddresses(texts: string[]): boolean {
-  const without = lastFlag(texts, 'ConfigureWithoutCarrier') === true;
-  return lastFlag(texts, 'IgnoreCarrierLoss') ?? without;
+function keepsWithoutCarrier(texts: string[]): boolean {
+  const ignored = lastValue(texts, 'IgnoreCarrierLoss', /^(\d|infinity$)/);
+  if (ignored === undefined) return lastFlag(texts, 'ConfigureWithoutCarrier') === true;
+  return yes.test(ignored) || ignored === 'infinity';
 }
 
 function readNetworkManager(lans: readonly NativeLan[], at: At): NetworkManager {
@@ -101,14 +103,24 @@ function dropIns(folder: string, at: At): string[] {
   return [...chosen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => readText(at(path)));
 }
 
-/** What is said last holds; undefined: nobody says, or no boolean. */
+const yes = /^(1|yes|y|true|t|on)$/;
+const no = /^(0|no|n|false|f|off)$/;
+
 function lastFlag(texts: readonly string[], key: string): boolean | undefined {
-  const all = texts.flatMap((text) => [
-    ...text.matchAll(new RegExp(`^\\s*${key}\\s*=(.*)$`, 'gm')),
-  ]);
-  const value = all.at(-1)?.[1]?.trim().toLowerCase() ?? '';
-  if (/^(1|yes|y|true|t|on|infinite|infinity)$/.test(value)) return true;
-  return /^(0|no|n|false|f|off)$/.test(value) ? false : undefined;
+  const value = lastValue(texts, key);
+  return value === undefined ? undefined : yes.test(value);
+}
+
+/**
+ * What is said last in a section [Network] holds: a boolean, or what `alsoTaken` fits. Anything
+ * else is passed over, as networkd does with a warning. Undefined: nobody says.
+ */
+function lastValue(texts: readonly string[], key: string, alsoTaken?: RegExp): string | undefined {
+  return texts
+    .flatMap(sectionsOf)
+    .flatMap(({ name, values }) => (name === 'Network' ? [values.get(key) ?? ''] : []))
+    .map((value) => value.toLowerCase())
+    .findLast((value) => yes.test(value) || no.test(value) || alsoTaken?.test(value));
 }
 
 function listFiles(directory: string): string[] | null {

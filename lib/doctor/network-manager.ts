@@ -2,11 +2,7 @@
 // read as NetworkManager.conf(5) says: of the [device] sections that match the interface the first
 // one that has a value counts, one without a name last; then the list in [main].
 import { matchesGlob } from '../base/glob.js';
-
-interface Section {
-  name: string;
-  values: Map<string, string>;
-}
+import { sectionsOf } from './sections.js';
 
 /** `texts`: the files in the order in which NetworkManager reads them. */
 export function ignoresCarrier(texts: readonly string[], device: string): boolean {
@@ -22,17 +18,6 @@ export function ignoresCarrier(texts: readonly string[], device: string): boolea
   }
   const lists = sections.filter(({ name }) => name === 'main').map(({ values }) => values);
   return isMatched(device, lists.map((values) => values.get('ignore-carrier')).at(-1) ?? '');
-}
-
-function sectionsOf(text: string): Section[] {
-  const sections: Section[] = [];
-  for (const line of text.split('\n')) {
-    const [, name] = /^\s*\[(.+)\]\s*$/.exec(line) ?? [];
-    if (name !== undefined) sections.push({ name, values: new Map() });
-    const [, key, value] = /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key !== undefined) sections.at(-1)?.values.set(key, value ?? '');
-  }
-  return sections;
 }
 
 /**

@@ -70,6 +70,24 @@ t.test('a later drop-in wins, one of /etc hides that of /usr/lib', async (t) => 
   t.same(networkd?.dropsAddressesOf, ['eth1']);
 });
 
+// Each line was held against systemd-networkd 252 itself, by what it then did.
+t.test('what a .network file says of its addresses', async (t) => {
+  const judged = (text: string) => {
+    const network = { '10-a.network': text };
+    const root = t.testdir({ run: { systemd: links }, etc: { systemd: { network } } });
+    const { networkd } = readManagers(lans, root);
+    return networkd?.dropsAddressesOf.length;
+  };
+  const kept = 0;
+  const without = '[Network]\nConfigureWithoutCarrier=yes\n';
+  t.equal(judged(without), kept);
+  t.equal(judged(`${without}IgnoreCarrierLoss=maybe\n`), kept, 'networkd passes over it');
+  t.equal(judged(`${without}IgnoreCarrierLoss=500ms\n`), 1, 'for half a second only');
+  t.equal(judged(`${without}IgnoreCarrierLoss=no\n`), 1);
+  t.equal(judged('[Network]\nIgnoreCarrierLoss=infinity\n'), kept);
+  t.equal(judged('[Link]\nConfigureWithoutCarrier=yes\n'), 1, 'in the wrong section');
+});
+
 t.test('NetworkManager: what it manages; a keyfile of ours', async (t) => {
   const devices = { 1: '[device]\nmanaged=true\n', 2: '[device]\nmanaged=false\n' };
   const root = t.testdir({ run: { NetworkManager: { devices } } });
@@ -92,7 +110,11 @@ t.test('with the drop-ins of packaging/ both are tame', async (t) => {
   install('networkd.conf.d/faild.conf', 'etc/systemd/networkd.conf.d');
   install('NetworkManager.conf.d/faild.conf', 'etc/NetworkManager/conf.d');
   t.same(readManagers(lans, root), {
-    networkd: { sparesRoutes: true, sparesRules: true, dropsAddressesOf: [] },
+    networkd: {
+      sparesRoutes: true,
+      sparesRules: true,
+      dropsAddressesOf: [],
+    },
     networkManager: { dropsAddressesOf: [] },
   });
 });
