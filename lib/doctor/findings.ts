@@ -301,8 +301,11 @@ function meddlingManagers({ managers, lans }: Facts): ReturnType<Check> {
     });
   }
   for (const name of networkd?.dropsAddressesOf ?? []) {
-    const remedy = 'set ConfigureWithoutCarrier=yes in its .network file';
+    const remedy = 'install packaging/network.d/faild.conf beside its .network file';
     findings.push(lostAddresses(name, 'systemd-networkd', remedy, lans));
+  }
+  if (networkd !== null && networkd.remakesAddressesOf.length > 0) {
+    findings.push(remadeAddresses(networkd.remakesAddressesOf));
   }
   for (const name of networkManager?.dropsAddressesOf ?? []) {
     const remedy =
@@ -310,6 +313,15 @@ function meddlingManagers({ managers, lans }: Facts): ReturnType<Check> {
     findings.push(lostAddresses(name, 'NetworkManager', remedy, lans));
   }
   return findings;
+}
+
+function remadeAddresses(names: readonly string[]): Omit<Finding, 'check'> {
+  return {
+    severity: 'warning',
+    found: `systemd-networkd makes the addresses of ${names.join(', ')} anew when it starts`,
+    why: 'versions 252 and 254 do (257 does not), and the host is cut off until faild is over it',
+    remedy: 'install packaging/network.d/faild.conf beside the .network file of each',
+  };
 }
 
 function lostAddresses(

@@ -14,6 +14,8 @@ export interface Networkd {
   sparesRules: boolean;
   /** Interfaces of LANs whose addresses it takes away when their carrier drops. */
   dropsAddressesOf: string[];
+  /** Interfaces of LANs whose addresses it makes anew when it starts, as 252 and 254 do. */
+  remakesAddressesOf: string[];
 }
 
 export interface NetworkManager {
@@ -59,6 +61,7 @@ function readNetworkd(lans: readonly NativeLan[], at: At): Networkd {
     sparesRoutes: lastFlag(texts, 'ManageForeignRoutes') === false,
     sparesRules: lastFlag(texts, 'ManageForeignRoutingPolicyRules') === false,
     dropsAddressesOf: without(keepsWithoutCarrier),
+    remakesAddressesOf: without(keepsAtItsStart),
   };
 }
 
@@ -73,6 +76,12 @@ function keepsWithoutCarrier(texts: string[]): boolean {
   const ignored = lastValue(texts, 'IgnoreCarrierLoss', /^(\d|infinity$)/);
   if (ignored === undefined) return lastFlag(texts, 'ConfigureWithoutCarrier') === true;
   return yes.test(ignored) || ignored === 'infinity';
+}
+
+function keepsAtItsStart(texts: string[]): boolean {
+  const kept =
+    lastValue(texts, 'KeepConfiguration', /^(static|(dhcp|dynamic)(-on-stop)?)$/) ?? 'no';
+  return yes.test(kept) || kept === 'static';
 }
 
 function readNetworkManager(lans: readonly NativeLan[], at: At): NetworkManager {

@@ -197,17 +197,28 @@ t.test('the clock source', async (t) => {
 });
 
 t.test('network managers, and routes that somebody deletes', async (t) => {
-  const networkd = { sparesRoutes: true, sparesRules: false, dropsAddressesOf: ['eth2'] };
+  const networkd = {
+    sparesRoutes: true,
+    sparesRules: false,
+    dropsAddressesOf: ['eth2'],
+    remakesAddressesOf: ['eth1', 'eth2'],
+  };
   const networkManager = { dropsAddressesOf: ['eth1'] };
   t.same(told({ managers: { networkd, networkManager } }), [
     'warning network-managers: systemd-networkd removes routes and rules that are not its own',
     'warning network-managers: systemd-networkd takes the addresses of LAN B (eth2) away when its ' +
       'carrier drops',
+    'warning network-managers: systemd-networkd makes the addresses of eth1, eth2 anew when it starts',
     'warning network-managers: NetworkManager takes the addresses of LAN A (eth1) away when its ' +
       'carrier drops',
   ]);
   const tame = {
-    networkd: { sparesRoutes: true, sparesRules: true, dropsAddressesOf: [] },
+    networkd: {
+      sparesRoutes: true,
+      sparesRules: true,
+      dropsAddressesOf: [],
+      remakesAddressesOf: [],
+    },
     networkManager: { dropsAddressesOf: [] },
   };
   t.same(told({ managers: tame }), []);

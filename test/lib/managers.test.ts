@@ -41,6 +41,7 @@ t.test(
       sparesRoutes: false,
       sparesRules: false,
       dropsAddressesOf: ['eth1'],
+      remakesAddressesOf: ['eth1'],
     });
   },
 );
@@ -76,16 +77,19 @@ t.test('what a .network file says of its addresses', async (t) => {
     const network = { '10-a.network': text };
     const root = t.testdir({ run: { systemd: links }, etc: { systemd: { network } } });
     const { networkd } = readManagers(lans, root);
-    return networkd?.dropsAddressesOf.length;
+    return [networkd?.dropsAddressesOf.length, networkd?.remakesAddressesOf.length];
   };
-  const kept = 0;
+  const kept = [0, 1];
   const without = '[Network]\nConfigureWithoutCarrier=yes\n';
-  t.equal(judged(without), kept);
-  t.equal(judged(`${without}IgnoreCarrierLoss=maybe\n`), kept, 'networkd passes over it');
-  t.equal(judged(`${without}IgnoreCarrierLoss=500ms\n`), 1, 'for half a second only');
-  t.equal(judged(`${without}IgnoreCarrierLoss=no\n`), 1);
-  t.equal(judged('[Network]\nIgnoreCarrierLoss=infinity\n'), kept);
-  t.equal(judged('[Link]\nConfigureWithoutCarrier=yes\n'), 1, 'in the wrong section');
+  t.same(judged(without), kept);
+  t.same(judged(`${without}IgnoreCarrierLoss=maybe\n`), kept, 'networkd passes over it');
+  t.same(judged(`${without}IgnoreCarrierLoss=500ms\n`), [1, 1], 'for half a second only');
+  t.same(judged(`${without}IgnoreCarrierLoss=no\n`), [1, 1]);
+  t.same(judged('[Network]\nIgnoreCarrierLoss=infinity\n'), kept);
+  t.same(judged('[Link]\nConfigureWithoutCarrier=yes\n'), [1, 1], 'in the wrong section');
+  t.same(judged('[Network]\nKeepConfiguration=static\n'), [1, 0]);
+  t.same(judged('[Network]\nKeepConfiguration=yes\n'), [1, 0]);
+  t.same(judged('[Network]\nKeepConfiguration=dhcp\n'), [1, 1]);
 });
 
 t.test('NetworkManager: what it manages; a keyfile of ours', async (t) => {
@@ -101,19 +105,21 @@ t.test('with the drop-ins of packaging/ both are tame', async (t) => {
       systemd: links,
       NetworkManager: { devices: { 1: '[device]\nmanaged=true\n', 2: '[device]\nmanaged=true\n' } },
     },
-    etc: { systemd: { network: { '10-a.network': '[Network]\nConfigureWithoutCarrier=yes\n' } } },
+    etc: { systemd: { network: { '10-a.network': '[Network]\nAddress=10.1.0.1/24\n' } } },
   });
   const install = (from: string, to: string) => {
     mkdirSync(join(root, to), { recursive: true });
     cpSync(join('packaging', from), join(root, to, 'faild.conf'));
   };
   install('networkd.conf.d/faild.conf', 'etc/systemd/networkd.conf.d');
+  install('network.d/faild.conf', 'etc/systemd/network/10-a.network.d');
   install('NetworkManager.conf.d/faild.conf', 'etc/NetworkManager/conf.d');
   t.same(readManagers(lans, root), {
     networkd: {
       sparesRoutes: true,
       sparesRules: true,
       dropsAddressesOf: [],
+      remakesAddressesOf: [],
     },
     networkManager: { dropsAddressesOf: [] },
   });
