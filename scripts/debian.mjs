@@ -10,7 +10,8 @@ const kGroups = {
   build: ['g++', 'make', 'python3'],
   // Namespaces, veth and rules; nft cuts a LAN in one direction.
   demo: ['iproute2', 'nftables'],
-  test: ['cmake', 'curl', 'doctest-dev', 'iproute2', 'logrotate', 'nftables'],
+  // systemd: for systemd-networkd, which the lab runs on a host of its own.
+  test: ['cmake', 'curl', 'doctest-dev', 'iproute2', 'logrotate', 'nftables', 'systemd'],
   // The shells, groff and mandoc judge the completions and the man pages, systemd-analyze the unit.
   lint: ['clang', 'clang-format', 'clang-tidy', 'fish', 'groff-base', 'mandoc', 'systemd', 'zsh'],
   fuzz: ['clang', 'libclang-rt-14-dev'],
