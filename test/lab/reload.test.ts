@@ -233,7 +233,7 @@ t.test(
     say = () => plan;
     const running = await Faild.start({ ...options, policy });
     t.teardown(() => running.stop());
-    // Before anything is awaited: a reader is told what comes after it, and the path may be up soon.
+    // Before anything is awaited: a reader is told what comes after it, the path may be up soon.
     const events = running.events();
     const inForce = { preference: ['B', 'A'], switchback: 'manual', holdUs: 7 };
     t.match((await running.status()).plan, inForce);
