@@ -42,7 +42,6 @@ type Taken = NativeSnapshot | NativeProbes;
 interface Waiting {
   resolve(taken: Taken): void;
   reject(error: Error): void;
-  timer: NodeJS.Timeout;
 }
 
 /** One snapshot, and those whom it serves. */
@@ -64,6 +63,8 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     #errands: Errand[] = [];
     /** What comes next answers an errand that was given up. */
     #stale = false;
+    /** Of the request under way. */
+    #timer: NodeJS.Timeout | undefined;
 
     constructor(config: NativeRuntimeConfig, onWake: () => void) {
       this.#raw = new Raw(config, () => this.#wake());
@@ -112,8 +113,7 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
 
     #ask(query: NativeProbeQuery | null): Promise<Taken> {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => this.#expire(), snapshotTimeoutMs);
-        const waiting = { resolve, reject, timer };
+        const waiting = { resolve, reject };
         const next = this.#errands.slice(1).find((errand) => errand.query === null);
         if (query === null && next !== undefined) {
           next.waiting.push(waiting);
@@ -144,6 +144,7 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
     }
 
     #request(): void {
+      clearTimeout(this.#timer);
       const [errand] = this.#errands;
       if (errand === undefined) return;
       try {
@@ -151,6 +152,7 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
         const id = this.#raw.requestSnapshot(errand.query);
         this.#stale = id === null; // one is under way that nobody waited for
         if (id !== null) this.#answerIds.add(id);
+        this.#timer = setTimeout(() => this.#expire(), snapshotTimeoutMs);
       } catch (error) {
         this.#errands.shift();
         failErrand(errand, error as Error);
@@ -163,26 +165,24 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
       const taken = this.#raw.takeSnapshot();
       if (taken === null) return;
       const served = this.#stale ? undefined : this.#errands.shift();
-      for (const { resolve, timer } of served?.waiting ?? []) {
-        clearTimeout(timer);
-        resolve(taken);
-      }
+      for (const { resolve } of served?.waiting ?? []) resolve(taken);
       this.#request();
     }
 
     /**
      * The timer beat the wake-up: perhaps only because JavaScript itself was late, so look once
-     * more.
+     * more. What comes for an errand that was given up is progress, too.
      */
     #expire(): void {
-      const [before] = this.#errands;
+      const asked = this.#timer;
       this.#fill();
-      if (this.#errands[0] !== before) return;
+      if (this.#timer !== asked) return;
       const message = `the engine's thread did not answer within ${snapshotTimeoutMs} ms`;
       this.#failAll(new FaildError('ETIMEDOUT', message));
     }
 
     #failAll(error: Error): void {
+      clearTimeout(this.#timer);
       const failed = this.#errands;
       this.#errands = [];
       for (const errand of failed) failErrand(errand, error);
@@ -191,8 +191,5 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
 }
 
 function failErrand({ waiting }: Errand, error: Error): void {
-  for (const { reject, timer } of waiting) {
-    clearTimeout(timer);
-    reject(error);
-  }
+  for (const { reject } of waiting) reject(error);
 }

@@ -14,7 +14,6 @@ export interface Look {
 
 export class Snapshots {
   #last: NativeSnapshot | undefined;
-  #pending: Promise<NativeSnapshot> | undefined;
 
   /** `onTaken` is shown each copy once. */
   constructor(
@@ -23,20 +22,18 @@ export class Snapshots {
   ) {}
 
   /**
-   * As of now. The engine answers one question at a time; whoever asks meanwhile shares the answer.
+   * Begun after this was called. Whoever shared the copy that is under way could be shown what was
+   * before a command of his, or before the event whose host he wants a name for. (The engine
+   * answers one question at a time: those who ask meanwhile share the next answer, in
+   * native-engine.ts.)
    */
-  take(): Promise<NativeSnapshot> {
-    this.#pending ??= this.engine
-      .snapshot()
-      .then((snapshot) => {
-        this.#last = snapshot;
-        this.onTaken(snapshot);
-        return snapshot;
-      })
-      .finally(() => {
-        this.#pending = undefined;
-      });
-    return this.#pending;
+  async take(): Promise<NativeSnapshot> {
+    const snapshot = await this.engine.snapshot();
+    if (snapshot !== this.#last) {
+      this.#last = snapshot;
+      this.onTaken(snapshot);
+    }
+    return snapshot;
   }
 
   /** The same; from a thread that does not answer, the last copy, whose age tells how old it is. */
