@@ -33,6 +33,7 @@ import {
   answerHostDrain,
   type HostDrainAction,
   type HostDrainAnswer,
+  toldWithinMs,
   untoldOf,
 } from './host-drain.js';
 import { takeIdentity } from './identity.js';
@@ -56,10 +57,8 @@ const defaultCapacity = 8192;
 const recentCapacity = 4096;
 
 /** How long a move on command is waited for; the engine needs milliseconds for a large cluster. */
-const moveWithinMs = 2000;
+const moveWithinMs = (): number => 2000;
 const lookAgainMs = 5;
-/** Peers are asked for their acknowledgment 500 us apart; each may need to be asked again. */
-const toldWithinMs = (peers: number): number => 2000 + peers;
 
 /** Events published at a time: then the readers get a turn, so that a burst fits their queues. */
 const publishedAtOnce = 1024;
@@ -351,24 +350,29 @@ export class Faild implements AsyncDisposable {
     const hostDrained = action === 'drain-host';
     await this.#changePlan(async ({ plan }) => ({ plan: { ...plan, hostDrained } }));
     this.#keepDrained(`${action.replace('-', ' --')}`);
-    let status = await this.status();
-    const endMs = toldWithinMs(status.peers.length);
-    for (let ms = 0; ms < endMs && untoldOf(status).length > 0; ms += lookAgainMs) {
-      await pause(lookAgainMs);
-      status = await this.status();
-    }
+    const status = await this.#lookUntil((it) => untoldOf(it).length === 0, toldWithinMs);
     return answerHostDrain(action, status);
   }
 
   /** What leaves is waited for; what returns does so in its own time (hold time, two steps). */
   async #answerMove(action: MoveAction, scope: MoveScope): Promise<MoveAnswer> {
     const leaves = action === 'failover' || action === 'drain';
+    const done = (status: Status) => !leaves || hasLeft(status, scope);
+    return answerMove(action, await this.#lookUntil(done, moveWithinMs), scope);
+  }
+
+  /** By the clock: a look takes a busy program, or one with many peers, longer than the pause. */
+  async #lookUntil(
+    isSo: (status: Status) => boolean,
+    withinMs: (peers: number) => number,
+  ): Promise<Status> {
     let status = await this.status();
-    for (let ms = 0; leaves && ms < moveWithinMs && !hasLeft(status, scope); ms += lookAgainMs) {
+    const endUs = native.monotonicUs() + withinMs(status.peers.length) * 1e3;
+    while (!isSo(status) && native.monotonicUs() < endUs) {
       await pause(lookAgainMs);
       status = await this.status();
     }
-    return answerMove(action, status, scope);
+    return status;
   }
 
   #keepDrained(action: string): void {

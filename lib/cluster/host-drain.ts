@@ -15,6 +15,14 @@ export interface HostDrainAnswer extends Head<'faild.host-drain/1'> {
   untold: PeerRef[];
 }
 
+/**
+ * How long they are waited for. Peers are asked for their acknowledgment 500 us apart; each may
+ * need to be asked again.
+ */
+export function toldWithinMs(peers: number): number {
+  return 2000 + peers;
+}
+
 /** Peers that are up and have yet to acknowledge whether this host is drained. */
 export function untoldOf({ peers }: Status): PeerRef[] {
   return peers

@@ -15,6 +15,8 @@ import type { ReloadAnswer } from './reload.js';
 
 /** A daemon answers in milliseconds; one that does not in this time is as good as none. */
 const patienceMs = 5000;
+/** One that is told to act answers when it is done; the longest wait is host-drain.ts's. */
+export const actPatienceMs = 25_000;
 
 /** Does anybody accept connections there? */
 export function isAnswered(socket: string): Promise<boolean> {
@@ -153,7 +155,8 @@ async function* follow<T>(socket: string, path: string, signal?: AbortSignal): A
 function ask(socket: string, method: string, path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: socket, method, path, agent: false });
-    asking.setTimeout(patienceMs, () => asking.destroy(new Error('no answer in 5 s')));
+    const ms = method === 'GET' ? patienceMs : actPatienceMs;
+    asking.setTimeout(ms, () => asking.destroy(new Error(`no answer in ${ms / 1000} s`)));
     asking.once('response', (response) => {
       asking.setTimeout(0);
       resolve(response);

@@ -1,10 +1,13 @@
 // Aim: who drains his host may take it away as he likes: the others lose nothing, move nothing and
 // blame nobody; and while it is there, it fails over like any host.
 import './in-arena.js';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { Faild } from '../../lib/index.js';
+import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
 import { Lab, onlyOf } from './lab.js';
-import { nowUs } from './shell.js';
+import { netnsPath, nowUs } from './shell.js';
 
 /** 200 ms to a verdict: a busy machine's stalls shall move nothing here. */
 const daemon = { interval: 0.05, failAfter: 4, restoreAfter: 3 };
@@ -109,4 +112,35 @@ t.test('drained, it loses a LAN and is gone: traffic moves once, and stays there
   await lab.goes('a', 'a');
   const { lost } = await between.report(sinceUs);
   t.equal(lost, 0, 'between the others');
+});
+
+/** Of every 25 ms of this program's thread, 20 are taken. */
+function beBusy(t: Test): void {
+  const timer = setInterval(() => {
+    for (const endUs = nowUs() + 20_000; nowUs() < endUs; );
+  }, 5);
+  t.teardown(() => clearInterval(timer));
+}
+
+t.test('a peer that cannot be told is named in time, by a busy program as well', async (t) => {
+  const patient = { interval: 0.05, failAfter: 1000 }; // it is up for as long as this takes
+  const lab = await Lab.open(t, { start: [2], daemon: patient });
+  const running = await Faild.start({
+    ...patient,
+    requestor: true,
+    networkNamespace: netnsPath(lab.topology.host(1).netns),
+    stateDir: join(kArenaDirectory, 'embedder'),
+  });
+  t.teardown(() => running.stop());
+  await lab.until('every path is up', async () => {
+    const { peers } = await running.status();
+    const states = peers.flatMap(({ paths }) => paths.map(({ state }) => state));
+    return states.length === 2 ? states.filter((state) => state !== 'up') : ['no peer'];
+  });
+  await lab.cuts.cut({ lan: 'a' }, { lan: 'b' });
+  beBusy(t);
+  const beganUs = nowUs();
+  t.match(await running.drainHost(), { peers: 1, untold: [{ name: 'host2' }] });
+  const tookUs = nowUs() - beganUs;
+  t.ok(tookUs < 5e6, `${tookUs} us: two seconds, and not as many looks as are made in them`);
 });

@@ -11,9 +11,10 @@ import { ConfigFaults, FaildError } from '../../lib/base/errors.js';
 import { answerCut, type CutAnswer, checkCut } from '../../lib/cluster/cuts.js';
 import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
-import { answerHostDrain } from '../../lib/cluster/host-drain.js';
+import { answerHostDrain, toldWithinMs } from '../../lib/cluster/host-drain.js';
 import { answerMove, checkScope } from '../../lib/cluster/moves.js';
 import {
+  actPatienceMs,
   askReload,
   askToAct,
   fetchAnswer,
@@ -393,6 +394,11 @@ t.test('probes are streamed, until nobody listens', async (t) => {
   await stream.return(undefined);
   while (target.gone() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   await t.rejects(followProbes(path, { peer: 'web9' }).next(), { code: 'EDAEMON', exitStatus: 2 });
+});
+
+t.test('who is told to act is waited for longer than he himself waits for peers', async (t) => {
+  const mostPeers = 16_384;
+  t.ok(actPatienceMs > toldWithinMs(mostPeers) + 5000, `${actPatienceMs} ms`);
 });
 
 t.test('a living daemon is not replaced', async (t) => {
