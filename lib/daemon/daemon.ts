@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigFaults, messageOf, showFault } from '../base/errors.js';
 import { showDuration } from '../base/units.js';
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
+import type { EventStream } from '../cluster/event-queue.js';
 import { Faild } from '../cluster/faild.js';
 import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import { namespaceId } from '../cluster/kernel-routes.js';
@@ -54,6 +55,8 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
     await control.close();
     throw error;
   });
+  // Before anything is awaited: a reader is told what comes after it, such as what was adopted.
+  const events = faild.events();
   const metrics = new Metrics({ perPeer: config.metricsPerPeer });
   const scraped = await serveMetrics(config.metricsListen, async () =>
     metrics.text(await faild.measured()),
@@ -74,7 +77,7 @@ export async function runDaemon(flags: DaemonOptions): Promise<void> {
   const reload = () => service.reloading(() => reloadAndSay(reloader, log));
   const signal = stopSignal(log, config, reload);
   const adviser = new Adviser(faild, log);
-  const logging = tellEvents(faild, { log, adviser, metrics, service, history, hooks });
+  const logging = tellEvents(faild, events, { log, adviser, metrics, service, history, hooks });
   control.attach(controlled(faild, { config, log, metrics, history, reload }));
   sayStarted(faild, log, config);
   service.ready();
@@ -223,9 +226,9 @@ interface Listeners {
   hooks: Hooks;
 }
 
-async function tellEvents(faild: Faild, listeners: Listeners): Promise<void> {
+async function tellEvents(faild: Faild, events: EventStream, listeners: Listeners): Promise<void> {
   const { log, adviser, metrics, service, history, hooks } = listeners;
-  for await (const event of faild.events()) {
+  for await (const event of events) {
     log.event(event);
     if (event.kind === 'route-failed') await sayRefusal(faild, log);
     metrics.note(event);
