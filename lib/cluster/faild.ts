@@ -138,7 +138,7 @@ export class Faild implements AsyncDisposable {
     this.#policy = policy;
     const settings = engineConfig(config, identity, lans, plan);
     this.#engine = new native.Engine(settings, () => this.#onWake());
-    this.#commands = new Commands(this.#engine);
+    this.#commands = new Commands(this.#engine, () => this.#onWake());
     this.#snapshots = new Snapshots(this.#engine, (taken) => this.#peers.update(taken));
     this.#engine.start();
     this.#alive = setInterval(() => {}, longestTimerMs);

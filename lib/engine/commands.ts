@@ -16,18 +16,22 @@ interface Waiting {
 }
 
 export class Commands {
-  readonly #engine: NativeEngine;
   readonly #waiting = new Map<number, Waiting>();
 
-  constructor(engine: NativeEngine) {
-    this.#engine = engine;
-  }
+  /** `lookOnceMore` drains the engine, and shows `settle` what was there. */
+  constructor(
+    private readonly engine: Pick<NativeEngine, 'command'>,
+    private readonly lookOnceMore: () => void,
+  ) {}
 
   /** Resolves when the engine has done it; rejects with its reason, ETIMEDOUT or EAGAIN. */
   run(command: NativeCommand, withinMs = patienceMs): Promise<NativeEvent> {
     return new Promise((resolve, reject) => {
-      const id = this.#engine.command(command);
+      const id = this.engine.command(command);
       const timer = setTimeout(() => {
+        // The timer beat the wake-up, perhaps only because JavaScript itself was late: what the
+        // engine has done must not be told as undone.
+        this.lookOnceMore();
         const line = `the engine's thread did not answer '${command.kind}' in ${withinMs} ms`;
         this.#take(id)?.reject(new FaildError('ETIMEDOUT', line));
       }, withinMs);
