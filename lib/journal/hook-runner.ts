@@ -43,7 +43,9 @@ const queues = new Map<string, Job[]>();
 const running = new Set<ChildProcess>();
 
 function report(said: Report): void {
-  if (process.connected) process.send?.(said);
+  // A daemon that has just gone is an error of this call; soon the channel says so, too, and then
+  // the hooks are ended: who died of the error would leave them running.
+  if (process.connected) process.send?.(said, undefined, {}, () => undefined);
 }
 
 function take(order: Order): void {

@@ -1,7 +1,9 @@
 // Aim: a hook gets the events that it asked for, in order, with nothing of the daemon's around it;
 // one that fails, floods, hangs or leaves processes behind harms nobody, and the log says so.
+import { fork } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
 import type { EventKind, FaildEvent } from '../../lib/cluster/events.js';
@@ -186,4 +188,32 @@ t.test('at the end nothing is left running', async (t) => {
   await until(() => textOf(`${dir}/self`).endsWith('\n'), 'it runs');
   hooks.close();
   await until(() => !isAlive(Number(textOf(`${dir}/self`))), 'it is gone');
+});
+
+// As Node does with a channel whose other end has closed and has not said so yet.
+const refusing = `import { writeFileSync } from 'node:fs';
+process.send = (...args) => {
+  writeFileSync(process.env.TOLD, '');
+  const error = new Error('write EPIPE');
+  const told = args.at(-1);
+  process.nextTick(() => typeof told === 'function' ? told(error) : process.emit('error', error));
+  return false;
+}`;
+
+t.test('the daemon dies while a hook tells its end: the others are ended', async (t) => {
+  const program = fileURLToPath(new URL('../../lib/journal/hook-runner.js', import.meta.url));
+  const execArgv = ['--import', `data:text/javascript,${encodeURIComponent(refusing)}`];
+  const { hook, dir } = script(t, 'trap "" TERM; echo $$ > "$1/self"; while :; do sleep 1; done');
+  const env = { ...process.env, TOLD: `${dir}/told` };
+  const runner = fork(program, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv, env });
+  t.teardown(() => runner.kill('SIGKILL'));
+  const job = { timeoutS: 300, kind: 'adopted', input: '{}' };
+  runner.send({ ...job, run: hook.run });
+  await until(() => textOf(`${dir}/self`).endsWith('\n'), 'it runs');
+  runner.send({ ...job, run: ['/bin/true'] });
+  await until(() => existsSync(`${dir}/told`), 'the other has ended');
+  if (runner.connected) runner.disconnect();
+  const pid = Number(textOf(`${dir}/self`));
+  t.teardown(() => void (isAlive(pid) && process.kill(pid, 'SIGKILL')));
+  await until(() => !isAlive(pid), 'it is gone');
 });
