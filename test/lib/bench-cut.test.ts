@@ -1,12 +1,22 @@
 // Aim: `faild bench --cut` cuts only where traffic can move and come back, and says of each cut what
 // its events say. Made-up statuses and events, so that every figure is known.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
+import { FaildError } from '../../lib/base/errors.js';
+import { benchCut, planCut } from '../../lib/bench/cut.js';
 import { buildCutReport, isComplete, readCut } from '../../lib/bench/cut-report.js';
 import { askText, renderCut } from '../../lib/bench/cut-text.js';
 import { renderCutHtml } from '../../lib/bench/html.js';
-import { checkCut } from '../../lib/cluster/cuts.js';
-import type { FaildEvent } from '../../lib/cluster/events.js';
+import { answerCut, checkCut } from '../../lib/cluster/cuts.js';
+import { EventQueue } from '../../lib/cluster/event-queue.js';
+import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
 import type { Status } from '../../lib/cluster/status.js';
+import { parseConfig } from '../../lib/config/config.js';
+import type { ControlTarget } from '../../lib/control/routes.js';
+import { openControl } from '../../lib/control/server.js';
+import { native } from '../../lib/engine/native.js';
 import { breaches } from '../schemas.js';
 import { idOf, sketch } from './statuses.js';
 
@@ -178,4 +188,36 @@ t.test('the question says what will happen', async (t) => {
     text,
     /All other packets pass, but we and 4 peers take LAN A for dead, and their traffic/,
   );
+});
+
+/** A daemon whose cuts nobody notices, and which tells of their own end later than it ends them. */
+function lateDaemon(): ControlTarget {
+  const status = sketch(well);
+  const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
+  const queue = new EventQueue(16, lost, () => undefined);
+  return {
+    status: async () => status,
+    events: () => queue,
+    cut: async () => answerCut(status, 'A', native.monotonicUs()),
+    heal: async () => {
+      const ended = event('lan-unmuted', native.monotonicUs(), { lan: lan('A') });
+      setTimeout(() => queue.push(ended), 200);
+      throw new FaildError('ENOENT', 'the engine refused the command: ENOENT');
+    },
+  } as unknown as ControlTarget;
+}
+
+t.test('a cut whose time comes before it is healed is one that ended early', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'faild-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const socket = join(dir, 's');
+  const control = await openControl(socket);
+  t.teardown(() => control.close());
+  control.attach(lateDaemon());
+  const order = { lan: 'A', peer: null, count: 1 };
+  const plan = { ...planCut(sketch(well), order), longestUs: 100_000 };
+  const { signal } = new AbortController();
+  const report = await benchCut(order, plan, parseConfig({ socket }), signal);
+  t.equal(isComplete(report), false);
+  t.match(report.notes[0], /^2 cuts ended by themselves before they were seen out$/);
 });
