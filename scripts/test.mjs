@@ -20,7 +20,7 @@ const kSuites = [
   { name: 'bench', run: () => runTap('bench') },
   { name: 'tidy', run: () => runTap('tidy') },
   // Real daemons in network namespaces: last, since they are the slowest, and one at a time.
-  { name: 'lab', run: () => runTap('lab', ['--jobs=1', '--timeout=240']) },
+  { name: 'lab', run: () => runTap('lab', ['--jobs=1', '--timeout=1200']) },
 ];
 
 /** Sums doctest's `test cases: 9 | 8 passed | 1 failed` over the executables that CTest ran. */

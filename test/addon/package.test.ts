@@ -14,6 +14,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import t from 'tap';
 
+/** npm alone takes a busy machine a minute. */
+t.setTimeout(600_000);
+
 const root = process.cwd();
 
 function run(cwd: string, command: string, ...args: string[]): string {
