@@ -1,6 +1,7 @@
 // The service manager's end of sd_notify(3): a real datagram socket in the Unix domain, bound by
 // perl, since Node has none. It says one line for each datagram.
 import type { ChildProcess } from 'node:child_process';
+import { native } from '../../lib/engine/native.js';
 import { eachLine, Records, type Timed } from './records.js';
 import { launch, nowUs } from './shell.js';
 
@@ -20,20 +21,34 @@ const kProgram = `
 export class Manager {
   readonly heard = new Records<Word>();
 
-  private constructor(private readonly perl: ChildProcess) {
+  private knocks = 0;
+
+  private constructor(
+    private readonly perl: ChildProcess,
+    private readonly socket: string,
+  ) {
     if (perl.stdout) eachLine(perl.stdout, (text) => this.heard.push({ text, readUs: nowUs() }));
   }
 
   /** A socket in the file system: abstract ones are seen in their own network namespace alone. */
   static async open(socket: string): Promise<Manager> {
     const argv = ['perl', '-e', kProgram, socket];
-    const manager = new Manager(launch(argv, { stdio: ['ignore', 'pipe', 'inherit'] }));
+    const perl = launch(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const manager = new Manager(perl, socket);
     await manager.hears('listening');
     return manager;
   }
 
   close(): void {
     this.perl.kill();
+  }
+
+  /** Resolves, with the time, when all that was said before is heard: by a word of the lab's own. */
+  async isRead(): Promise<number> {
+    const word = `KNOCK=${++this.knocks}`;
+    const error = native.notifyService(this.socket, word);
+    if (error !== 0) throw new Error(`the manager cannot be told ${word}: error ${error}`);
+    return (await this.hears(word)).readUs;
   }
 
   /** The first such word since `sinceUs`, now or later. */
