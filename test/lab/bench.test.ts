@@ -53,7 +53,7 @@ t.test('two hosts measure each other', async (t) => {
 
   t.notMatch(await ours(here), String(kScratchTable), 'nothing is left in the kernel');
   const disturbed = ['path-down', 'lan-down', 'failover', 'route-repaired'];
-  t.same(lab.said(disturbed), [], 'nobody was disturbed');
+  t.same(await lab.said(disturbed), [], 'nobody was disturbed');
 
   const nobody = await faild(here, 'bench', 'host9', ...place(here));
   t.equal(nobody.status, 2);
@@ -68,7 +68,8 @@ t.test('interrupted while it changes routes: none stays', async (t) => {
   const here = lab.topology.host(1);
   await lab.watch();
   const argv = [process.execPath, kCli, 'bench', 'host2', '--seconds', '1', ...place(here)];
-  const changes = () => lab.moves(kScratchTable).filter((line) => line.includes('192.0.2.')).length;
+  const changes = () =>
+    lab.movesSoFar(kScratchTable).filter((line) => line.includes('192.0.2.')).length;
   let ended: number | null = 0;
   // It is busy with routes for half a second; a signal that comes later than that proves nothing.
   for (let attempt = 1; ended === 0 && attempt <= 5; attempt++) {
@@ -112,7 +113,7 @@ t.test('a LAN is cut: both ends notice, traffic returns, and nothing of it is lo
   t.ok((returnedUs?.min ?? 0) > kTenMisses.interval * 1e6, 'and good packets bring it back');
   t.match(readFileSync(html, 'utf8'), /<svg[\s\S]*cut → verdict at host2[\s\S]*<\/svg>/);
 
-  const moved = lab.said(['failover'], { sinceUs, host: 2 }).length;
+  const moved = (await lab.said(['failover'], { sinceUs, host: 2 })).length;
   t.ok(moved >= 4, `host2 really moved its traffic, ${moved} times`);
   await lab.allUp();
   await lab.flows(stream);
@@ -186,7 +187,8 @@ t.test('on a terminal it asks, and only a yes cuts; each of two peers tells', as
     t.equal(seen.status, status, name);
     t.match(seen.shown, last, name);
   }
-  t.same(lab.said(['lan-muted', 'path-down', 'failover', 'lan-failover']), [], 'nothing was cut');
+  const cuts = ['lan-muted', 'path-down', 'failover', 'lan-failover'];
+  t.same(await lab.said(cuts), [], 'nothing was cut');
 
   const sinceUs = nowUs();
   const yes = await atTerminal(here, 'y\r');
@@ -196,7 +198,7 @@ t.test('on a terminal it asks, and only a yes cuts; each of two peers tells', as
     /will be cut 2 times, for at most [\s\S]*host1 and host2, host3 take LAN A for/,
   );
   t.match(yes.shown, /\ncut -> verdict at host2 +1 [\s\S]*\ncut -> verdict at host3 +1 /);
-  t.equal(lab.said(['lan-muted'], { sinceUs, host: 1 }).length, 2);
+  t.equal((await lab.said(['lan-muted'], { sinceUs, host: 1 })).length, 2);
 
   const againUs = nowUs();
   const broken = await atTerminal(here, 'y\r', async (type) => {

@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchAnswer } from '../../lib/control/client.js';
+import type { EventsAnswer } from '../../lib/control/routes.js';
 import { kArenaDirectory } from './arena.js';
 import { eachLine, Records, type Timed } from './records.js';
 import { inside, nowUs, type Outcome, outcome } from './shell.js';
@@ -97,6 +99,7 @@ function daemonEnvironment(): NodeJS.ProcessEnv {
 export class Daemon {
   readonly log = new Records<LogLine>();
   readonly ended: Promise<number | NodeJS.Signals>;
+  private readonly launchedUs = nowUs();
 
   /** The last line of its standard error. */
   lastWords = '';
@@ -167,6 +170,27 @@ export class Daemon {
   ): Promise<LogLine> {
     const what = `${this.host.name}: event '${kind}'`;
     return this.log.waitFor((line) => line.kind === kind && fits(line), what, withinMs, sinceUs);
+  }
+
+  /**
+   * Resolves when the log is read as far as the daemon has told it: what is not there by now has
+   * not happened. A busy machine has the daemon, the pipe and this program come one after another.
+   */
+  async logIsRead(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) {
+      await this.ended;
+      return;
+    }
+    const [, socket = ''] = place(this.host);
+    const { events } = await fetchAnswer<EventsAnswer>(socket, '/v1/events/recent');
+    const told = events.filter(({ monotonicUs }) => monotonicUs >= this.launchedUs);
+    const last = told.at(-1);
+    if (last === undefined) return;
+    const isLast = (line: { kind?: string; monotonicUs?: number }) =>
+      line.kind === last.kind && line.monotonicUs === last.monotonicUs;
+    const wanted = told.filter(isLast).length;
+    const isRead = () => this.log.all.filter(isLast).length >= wanted;
+    await this.log.waitFor(isRead, `${this.host.name}: the end of its log`, kStartMs);
   }
 
   /** Resolves when every path to `peer` has been up once. */

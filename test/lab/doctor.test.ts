@@ -97,7 +97,7 @@ t.test('LANs that a cable joins, and a container network on a subnet of theirs',
   ]);
   t.equal(found.length, 4, found.join());
   await onSwitches('ip', 'link', 'delete', 'cable1');
-  t.same(lab.said(['path-down', 'failover'], { sinceUs }), [], 'no path was judged by it');
+  t.same(await lab.said(['path-down', 'failover'], { sinceUs }), [], 'no path was judged by it');
   await lab.stopsClean(t);
 });
 

@@ -87,7 +87,8 @@ t.test('drained, stopped, cut off, killed, back: the others notice no fault', as
     await judged(lab),
     [0, 1].map(() => [0, false, ['up'], ['up']]),
   );
-  for (const host of [1, 2]) t.same(lab.said(blame, { sinceUs, host }), [], 'no fault was seen');
+  for (const host of [1, 2])
+    t.same(await lab.said(blame, { sinceUs, host }), [], 'no fault was seen');
   for (const stream of others)
     t.equal((await stream.report(sinceUs)).lost, 0, 'between the others');
   await lab.stopsClean(t);

@@ -35,8 +35,9 @@ async function traffic(lab: Lab) {
 }
 
 /** Verdicts of host1: with nothing cut, each one would be wrong. */
-function blamed(lab: Lab, sinceUs: number): unknown[] {
-  return lab.said(['path-down', 'lan-down'], { sinceUs, host: 1 }).map(({ msg }) => msg);
+async function blamed(lab: Lab, sinceUs: number): Promise<unknown[]> {
+  const verdicts = await lab.said(['path-down', 'lan-down'], { sinceUs, host: 1 });
+  return verdicts.map(({ msg }) => msg);
 }
 
 /** As host1 judges; its peers were told to leave LAN A, and hold their paths there for down. */
@@ -73,8 +74,8 @@ t.test('by hand, drained, switched off, back again: nothing is lost', async (t) 
   await lab.goes('a', onlyOf(1, 'a', 'b'));
   await flow();
   t.same(await losses(), [0, 0], 'at drain');
-  t.same(blamed(lab, sinceUs), [], 'host1 has judged nobody');
-  const moved = lab.said(['failover'], { sinceUs, host: 1 });
+  t.same(await blamed(lab, sinceUs), [], 'host1 has judged nobody');
+  const moved = await lab.said(['failover'], { sinceUs, host: 1 });
   t.same([...new Set(moved.map(({ reason }) => reason))], ['operator']);
   const { log } = lab.daemon(1);
   await log.waitFor(({ action }) => action === 'drain', 'the log of the drain', 10_000);

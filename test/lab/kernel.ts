@@ -78,45 +78,60 @@ export interface RouteChange extends Timed {
   text: string;
 }
 
+/** Priority of a rule that only this lab makes: a knock, to learn how far a monitor has come. */
+const kKnock = '4711';
+const kHeardWithinMs = 10_000;
+
 /** Follows route and rule changes of one host. */
 export class RouteMonitor {
   readonly changes = new Records<RouteChange>();
+  private readonly ended: Promise<unknown>;
+  private knocks = 0;
 
-  private constructor(private readonly ip: ChildProcess) {
+  private constructor(
+    private readonly ip: ChildProcess,
+    private readonly host: Host,
+  ) {
     if (!ip.stdout) throw new Error('ip monitor has no output');
+    this.ended = new Promise((resolve) => ip.once('close', resolve));
     eachLine(ip.stdout, (text) => this.changes.push({ text, readUs: nowUs() }));
   }
 
-  /** Resolves once the monitor listens: it has seen a rule that only this lab would make. */
+  /** Resolves once the monitor listens. */
   static async open(host: Host): Promise<RouteMonitor> {
     const stdio = ['ignore', 'pipe', 'inherit'] as const;
     const ip = host.launch(['ip', '-N', 'monitor', 'route', 'rule'], { stdio: [...stdio] });
-    const monitor = new RouteMonitor(ip);
-    const seen = monitor.changes.waitFor(
-      (change) => change.text.includes('4711'),
-      'ip monitor',
-      5000,
-    );
-    await monitor.knockUntil(host, seen);
+    const monitor = new RouteMonitor(ip, host);
+    let heard = false;
+    const seen = monitor.hears(`${kKnock}:`).then(() => {
+      heard = true;
+    });
+    while (!heard) await Promise.race([monitor.knock(), seen]);
     monitor.changes.all.length = 0;
     return monitor;
   }
 
-  async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.ip.once('close', resolve));
-    this.ip.kill('SIGKILL');
-    await ended;
+  /** Resolves when it has said all that happened before: the kernel tells its news in order. */
+  async isRead(): Promise<void> {
+    await this.hears(` to ${await this.knock()} `);
   }
 
-  private async knockUntil(host: Host, seen: Promise<unknown>): Promise<void> {
-    let heard = false;
-    const done = seen.then(() => {
-      heard = true;
-    });
-    while (!heard) {
-      await host.run('ip', 'rule', 'add', 'priority', '4711', 'to', '192.0.2.1', 'lookup', 'main');
-      await host.run('ip', 'rule', 'delete', 'priority', '4711');
-    }
-    await done;
+  async close(): Promise<void> {
+    this.ip.kill('SIGKILL');
+    await this.ended;
+  }
+
+  /** Each to another address: none is taken for an earlier one that is read late. */
+  private async knock(): Promise<string> {
+    const to = `192.0.2.${1 + (this.knocks++ % 250)}`;
+    const rule = ['priority', kKnock, 'to', to, 'lookup', 'main'];
+    await this.host.run('ip', 'rule', 'add', ...rule);
+    await this.host.run('ip', 'rule', 'delete', ...rule);
+    return to;
+  }
+
+  private hears(words: string): Promise<unknown> {
+    const fits = ({ text }: RouteChange) => text.includes(words);
+    return this.changes.waitFor(fits, `${this.host.name}: ip monitor`, kHeardWithinMs);
   }
 }

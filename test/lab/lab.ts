@@ -153,7 +153,13 @@ export class Lab {
    * The changes since `watch` that moved traffic. With nothing failed over, standby entries do not;
    * during a failover every change of the rules and of the table that is in force may.
    */
-  moves(tableInForce?: number): string[] {
+  async moves(tableInForce?: number): Promise<string[]> {
+    await Promise.all(this.monitors.map((monitor) => monitor.isRead()));
+    return this.movesSoFar(tableInForce);
+  }
+
+  /** The same, as far as it has been read. */
+  movesSoFar(tableInForce?: number): string[] {
     const moving = tableInForce
       ? new RegExp(`^(Deleted )?93\\d:| table ${tableInForce} `)
       : /^(Deleted )?93[2-9]:| table 931100 /;
@@ -188,12 +194,13 @@ export class Lab {
 
   // --- what the daemons report
 
-  /** The log lines of these kinds, of every host or of one. */
-  said(
+  /** The log lines of these kinds, of every host or of one: all that have happened by now. */
+  async said(
     kinds: string[],
     { sinceUs = 0, host }: { sinceUs?: number; host?: number } = {},
-  ): LogLine[] {
+  ): Promise<LogLine[]> {
     const daemons = host ? [this.daemon(host)] : [...this.daemons.values()];
+    await Promise.all(daemons.map((daemon) => daemon.logIsRead()));
     return daemons.flatMap(({ log }) =>
       log.between(sinceUs).filter(({ kind }) => kind !== undefined && kinds.includes(kind)),
     );

@@ -14,7 +14,7 @@ const kLongMs = 500;
 
 async function stays(t: Test, lab: Lab): Promise<void> {
   await pause(kLongMs);
-  t.same(lab.moves(), [], 'no kernel has moved any traffic');
+  t.same(await lab.moves(), [], 'no kernel has moved any traffic');
   t.same(await lab.strays('a', 'a'), []);
   t.same(await lab.strays('b', 'b'), []);
 }
@@ -48,7 +48,7 @@ for (const hosts of [2, 3]) {
     t.equal(await lab.daemon(2).stop(), 0);
     await lab.daemon(1).saw('path-stopped');
     await stays(t, lab);
-    t.same(lab.said(['path-down'], { host: 1 }), [], 'a goodbye is no fault');
+    t.same(await lab.said(['path-down'], { host: 1 }), [], 'a goodbye is no fault');
     await lab.start(2);
     await lab.allUp();
     await stays(t, lab);
@@ -80,7 +80,7 @@ for (const hosts of [2, 3]) {
     await lab.daemon(2).saw('stalled', undefined, { sinceUs });
     await lab.allUp();
     await stays(t, lab);
-    const verdicts = lab.said(['path-down', 'lan-down'], { sinceUs, host: 2 });
+    const verdicts = await lab.said(['path-down', 'lan-down'], { sinceUs, host: 2 });
     const wrong = verdicts.filter(({ reason }) => reason !== 'not-heard');
     t.same(wrong, [], 'it gives no verdict about its own absence');
     await lab.stopsClean(t);

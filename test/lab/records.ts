@@ -1,11 +1,13 @@
 // A growing list of time-stamped records that can be waited on: what a daemon logs, what the
 // kernel's route monitor says. Waiting is event-driven; nobody polls and nobody sleeps.
-import { nowUs } from './shell.js';
-
 export interface Timed {
   /** When the lab read it, microseconds on CLOCK_MONOTONIC. */
   readUs: number;
+  /** When it happened, where the record says so: on a busy machine that is not when it is read. */
+  monotonicUs?: number;
 }
+
+const whenOf = ({ readUs, monotonicUs }: Timed): number => monotonicUs ?? readUs;
 
 export class Records<T extends Timed> {
   readonly all: T[] = [];
@@ -16,11 +18,15 @@ export class Records<T extends Timed> {
     for (const waiter of [...this.waiters]) waiter(record);
   }
 
-  /** The first record since `sinceUs` that fits, now or later; `what` names it if none comes. */
-  waitFor(fits: (record: T) => boolean, what: string, timeoutMs: number, sinceUs = 0): Promise<T> {
-    const known = this.all.find((record) => record.readUs >= sinceUs && fits(record));
+  /**
+   * The first record of what happened since `sinceUs` that fits, now or later; `what` names it if
+   * none comes.
+   */
+  waitFor(wanted: (record: T) => boolean, what: string, timeoutMs: number, sinceUs = 0) {
+    const fits = (record: T) => whenOf(record) >= sinceUs && wanted(record);
+    const known = this.all.find(fits);
     if (known) return Promise.resolve(known);
-    return new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       const waiter = (record: T) => {
         if (fits(record)) settle(() => resolve(record));
       };
@@ -35,8 +41,9 @@ export class Records<T extends Timed> {
     });
   }
 
-  between(fromUs: number, toUs = nowUs()): T[] {
-    return this.all.filter((record) => record.readUs >= fromUs && record.readUs <= toUs);
+  /** What happened between these instants, as far as it has been read. */
+  between(fromUs: number, toUs = Number.POSITIVE_INFINITY): T[] {
+    return this.all.filter((record) => whenOf(record) >= fromUs && whenOf(record) <= toUs);
   }
 }
 

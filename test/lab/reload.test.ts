@@ -45,7 +45,8 @@ async function planOf(lab: Lab): Promise<object> {
 /** By the kernels' own reports and by both daemons' logs. */
 async function nothingHappens(lab: Lab, sinceUs: number): Promise<string[]> {
   await new Promise((resolve) => setTimeout(resolve, kLongMs));
-  return lab.said([...verdicts, ...moves], { sinceUs }).map(({ msg }) => String(msg));
+  const said = await lab.said([...verdicts, ...moves], { sinceUs });
+  return said.map(({ msg }) => String(msg));
 }
 
 const slowPeer =
@@ -103,7 +104,7 @@ t.test('all is well: plans change, bad files change nothing, nothing moves', asy
   t.match(await planOf(lab), { holdUs: 2e6 }, 'SIGHUP applies a good one');
   await lab.daemon(1).log.waitFor(({ msg }) => msg === slowPeer, 'the warning', 5000);
   t.same(await nothingHappens(lab, sinceUs), []);
-  t.same(lab.moves(), [], 'no kernel has moved any traffic');
+  t.same(await lab.moves(), [], 'no kernel has moved any traffic');
   await lab.stopsClean(t);
 });
 
@@ -118,7 +119,7 @@ t.test('traffic failed over: it moves when the policy asks for it, not before', 
   write('switchback: sticky\n');
   t.match(await reload(), { status: 0, stdout: /switchback: auto -> sticky \(applied\)/ });
   t.same(await nothingHappens(lab, sinceUs), []);
-  t.same(lab.moves(931100), [], 'the failover stays as it was');
+  t.same(await lab.moves(931100), [], 'the failover stays as it was');
 
   await lab.cuts.heal({ lan: 'a' });
   await lab.allUp();
@@ -172,14 +173,14 @@ t.test(
     await change(', interval: 400ms', 400_000);
     await change(', interval: 20ms, fail-after: 4', 20_000);
     t.same(await nothingHappens(lab, sinceUs), [], 'no verdict and no move, at either end');
-    t.same(lab.moves(), [], 'no kernel has moved any traffic');
+    t.same(await lab.moves(), [], 'no kernel has moved any traffic');
     await lab.flows(stream);
     t.equal((await stream.report(sinceUs)).lost, 0);
 
     const cutUs = nowUs();
     await lab.cuts.cut({ lan: 'a' });
     await lab.goes('a', 'b');
-    const detects = lab.said(['failover', 'lan-failover'], { sinceUs: cutUs });
+    const detects = await lab.said(['failover', 'lan-failover'], { sinceUs: cutUs });
     t.ok(detects.length >= 2, 'both have moved');
     for (const { detectUs = 0 } of detects) {
       // 1.2 s by the timing before; the lower end is the other host's word, a packet earlier.

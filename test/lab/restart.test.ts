@@ -19,7 +19,7 @@ async function restartsUnnoticed(t: Test, lab: Lab, table: number): Promise<void
   t.ok(await lab.daemon(1).saw('adopted'), 'it says that it found routes in force');
   await lab.daemon(1).saw('path-up', ({ path }) => path?.lan.name === 'B');
   for (const stream of streams) await lab.flows(stream, 500);
-  t.same(lab.moves(table), [], 'no rule and no route has changed');
+  t.same(await lab.moves(table), [], 'no rule and no route has changed');
   await remembers(t, lab);
   for (const stream of streams)
     t.equal((await stream.report(sinceUs)).lost, 0, 'the stream has no gap');
@@ -93,7 +93,7 @@ t.test('a failover left by a clean stop is taken over by the next start', async 
   await lab.start(1);
   await lab.daemon(1).saw('path-up', ({ path }) => path?.lan.name === 'B');
   t.same(await lab.strays('a', 'b'), []);
-  t.same(lab.moves(931100), []);
+  t.same(await lab.moves(931100), []);
   await lab.cuts.heal({ lan: 'a' });
   await lab.goes('a', 'a');
   await lab.stopsClean(t);

@@ -43,7 +43,7 @@ async function cutOnce(lab: Lab, dialogue: Dialogue): Promise<Cut> {
   const cutUs = await lab.cuts.cut({ lan: 'a' });
   await pause(kCutMs);
   const { stallEndUs } = await dialogue.report(cutUs);
-  const stalls = lab.said(['stalled'], { sinceUs: cutUs });
+  const stalls = await lab.said(['stalled'], { sinceUs: cutUs });
   const stalled = stalls.some(({ monotonicUs = 0, lateUs = 0 }) => {
     return monotonicUs >= cutUs && monotonicUs - Number(lateUs) <= stallEndUs;
   });
@@ -116,7 +116,7 @@ t.test('where the timer is in force, and how long', async (t) => {
   await settled(2);
   await lab.topology.carrier(1, 'a', true);
   await settled(4);
-  t.same(lab.said(['route-failed']), []);
+  t.same(await lab.said(['route-failed']), []);
 
   await lab.daemon(1).kill();
   const left = await direct();
@@ -134,6 +134,6 @@ t.test('where the timer is in force, and how long', async (t) => {
   });
   await settled(0);
   t.notMatch(await host.run('ip', 'rule', 'show'), new RegExp(`^${kPriority}:`, 'm'));
-  t.same(lab.said(['path-down', 'failover'], { sinceUs }), []);
+  t.same(await lab.said(['path-down', 'failover'], { sinceUs }), []);
   await lab.stopsClean(t);
 });
