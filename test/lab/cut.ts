@@ -34,8 +34,10 @@ table bridge ${kTable} {
 const kAcknowledgment = `table bridge ${kTable}\n`;
 
 export class Cuts {
-  private pending: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  private pending: (() => void) | undefined;
+  private said = '';
   private complaint = '';
+  private readonly ended: Promise<void>;
 
   private constructor(
     private readonly nft: ChildProcess,
@@ -45,9 +47,10 @@ export class Cuts {
       this.complaint += text;
     });
     nft.stdout?.on('data', (text) => {
-      if (String(text).endsWith(kAcknowledgment)) this.pending?.resolve();
+      this.said += text;
+      if (this.said.endsWith(kAcknowledgment)) this.pending?.();
     });
-    nft.on('close', () => this.pending?.reject(new Error(`nft ended: ${this.complaint.trim()}`)));
+    this.ended = new Promise((resolve) => nft.once('close', () => resolve()));
   }
 
   static async open(switches: string, hosts: number): Promise<Cuts> {
@@ -72,9 +75,8 @@ export class Cuts {
   }
 
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.nft.once('close', resolve));
     this.nft.stdin?.end();
-    await ended;
+    await this.ended;
   }
 
   private elements(verb: 'add' | 'delete', { lan, host, direction }: Cut): string {
@@ -87,8 +89,10 @@ export class Cuts {
   // nft says nothing when all is well, so each command is followed by a question whose answer is
   // known.
   private async command(text: string): Promise<number> {
+    this.said = '';
     const answer = new Promise<void>((resolve, reject) => {
-      this.pending = { resolve, reject };
+      this.pending = resolve;
+      void this.ended.then(() => reject(new Error(`nft ended: ${this.complaint.trim()}`)));
     });
     const at = nowUs();
     this.nft.stdin?.write(`${text}\nlist tables bridge\n`);

@@ -16,6 +16,7 @@ const kDialoguePort = 9010;
 /** The traffic program of one host. */
 export class Agent {
   private readonly pending = new Map<number, (answer: Answer) => void>();
+  private readonly ended: Promise<void>;
   private lastId = 0;
 
   private constructor(
@@ -23,6 +24,7 @@ export class Agent {
     readonly host: Host,
   ) {
     child.on('message', (answer: Answer) => this.pending.get(answer.id)?.(answer));
+    this.ended = new Promise((resolve) => child.once('close', () => resolve()));
     child.on('exit', (status) => {
       const error = `the traffic program of ${host.name} ended with status ${status}`;
       for (const settle of this.pending.values()) settle({ id: 0, error });
@@ -34,7 +36,8 @@ export class Agent {
       new URL(`./flow-agent${extname(import.meta.url)}`, import.meta.url),
     );
     const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
-    const argv = [process.execPath, ...process.execArgv, program];
+    const loaders = extname(program) === '.ts' ? process.execArgv : [];
+    const argv = [process.execPath, ...loaders, program];
     return new Agent(host.launch(argv, { stdio: [...stdio] }), host);
   }
 
@@ -55,10 +58,8 @@ export class Agent {
   }
 
   async close(): Promise<void> {
-    if (this.child.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.child.once('close', resolve));
     this.child.kill('SIGKILL');
-    await ended;
+    await this.ended;
   }
 }
 
