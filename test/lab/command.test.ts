@@ -47,8 +47,8 @@ t.test('without capabilities: says what is missing and how to grant it', async (
 t.test('status: a path that is down is exit status 1, no daemon is 3', async (t) => {
   const lab = await Lab.open(t, { start: [1, 2], hosts: 2 });
   t.equal((await lab.daemon(1).status()).exit, 0);
-  await lab.cuts.cut({ lan: 'b' });
-  await lab.daemon(1).saw('path-down');
+  const sinceUs = await lab.cuts.cut({ lan: 'b' });
+  await lab.daemon(1).saw('path-down', ({ path }) => path?.lan.name === 'B', { sinceUs });
   const { exit, status } = await lab.daemon(1).status();
   t.equal(exit, 1);
   t.same(
