@@ -275,6 +275,7 @@ class Engine::Impl {
   [[nodiscard]] bool is_anothers(uint32_t slot, const IpAddress& address) const;
   void set_neighbours(uint32_t slot, bool present, Effects& effects);
   void drop_neighbours(uint32_t peer, Effects& effects);
+  void drop_path_neighbours(uint32_t slot, Effects& effects);
   void relocate_some(Instant now, Effects& effects);
   void clean_up(uint32_t id);
   [[nodiscard]] int set_plan(Instant now, const Plan& plan);

@@ -297,15 +297,18 @@ void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects)
 // The peer's addresses are about to change: no entry of an old one may stay. What is still true is
 // written again.
 void Engine::Impl::drop_neighbours(uint32_t peer, Effects& effects) {
-  for (size_t i = 0; synced_ && i < lans_.size(); i++) {
-    const uint32_t slot = slot_of(peer, LanIndex{static_cast<uint8_t>(i)});
-    Path& path = paths_[slot];
-    if (!path.neighbour_set) continue;
-    set_neighbours(slot, false, effects);
-    if (path.neighbour_wanted || path.state != PathState::kUp) continue;
-    path.neighbour_wanted = true;
-    neighbours_wanted_++;
+  for (size_t i = 0; i < lans_.size(); i++) {
+    drop_path_neighbours(slot_of(peer, LanIndex{static_cast<uint8_t>(i)}), effects);
   }
+}
+
+void Engine::Impl::drop_path_neighbours(uint32_t slot, Effects& effects) {
+  Path& path = paths_[slot];
+  if (!synced_ || !path.neighbour_set) return;
+  set_neighbours(slot, false, effects);
+  if (path.neighbour_wanted || path.state != PathState::kUp) return;
+  path.neighbour_wanted = true;
+  neighbours_wanted_++;
 }
 
 // --- commands

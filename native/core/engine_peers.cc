@@ -202,7 +202,10 @@ void Engine::Impl::locate_paths(Instant now, uint32_t peer, Effects& effects) {
     const uint32_t slot = slot_of(peer, lan);
     Path& path = paths_[slot];
     const auto place = place_on(known, lan);
-    if (place != path.remote_lan) retract_routes(slot);
+    if (place != path.remote_lan) {
+      retract_routes(slot);
+      drop_path_neighbours(slot, effects);
+    }
     if (!place && path.known && is_elsewhere(known, lan)) forget_path(slot, effects);
     path.remote_lan = place;
     if (!place) continue;

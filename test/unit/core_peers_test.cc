@@ -133,6 +133,28 @@ TEST_CASE("an interface that gets another prefix loses the neighbour entries of 
   for (uint64_t id = 2; id < 302; id++) CHECK(rig.path(id, 0).host == HostId{});
 }
 
+TEST_CASE("an interface that loses its addresses leaves no neighbour entry behind") {
+  Rig rig(2);
+  settle(rig, 1);
+  const auto goes = [](const RouteOp& op) {
+    return op.kind == RouteOp::Kind::kNeighbour && op.neighbour_mac == MacAddress{} &&
+           op.neighbour_ifindex == 10 && op.neighbour == rig::ip("10.1.0.2");
+  };
+  rig.ops.clear();
+  // As `ip address flush` does it: the link-local address alone says not which LAN this is.
+  LanConfig lan = rig.config.lans[0];
+  lan.addresses.clear();
+  REQUIRE(lan.addresses.push(*parse_prefix("fe80::1/64")));
+  rig.engine->on_interface(rig.now, LanIndex{0}, lan, *rig.effects);
+  rig.finish();
+  CHECK(std::count_if(rig.ops.begin(), rig.ops.end(), goes) == 1);
+  lan.addresses.clear();
+  REQUIRE(lan.addresses.push(*parse_prefix("172.16.0.1/24")));
+  rig.engine->on_interface(rig.now, LanIndex{0}, lan, *rig.effects);
+  rig.finish();
+  CHECK(rig.path(2, 0).host == HostId{});
+}
+
 TEST_CASE(
     "a failover that was adopted and not yet claimed follows its interface to another index") {
   Rig rig(2);
