@@ -2,6 +2,7 @@
 // neighbour entries. The core speaks in these; wire/rtnetlink turns them into messages and back.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 
@@ -90,6 +91,18 @@ struct RouteResult {
   uint32_t id = 0;
   int error = 0;  // errno, 0 for done
 };
+
+// What should go is gone, or what should be there (a rule) is: no refusal, whatever the kernel
+// says.
+[[nodiscard]] constexpr bool reaches_aim(bool removal, int error) {
+  return error == 0 || (removal ? error == ESRCH || error == ENOENT : error == EEXIST);
+}
+
+[[nodiscard]] inline bool is_removal(const RouteOp& op) {
+  const bool no_neighbour =
+      op.kind == RouteOp::Kind::kNeighbour && op.neighbour_mac == MacAddress{};
+  return op.kind == RouteOp::Kind::kRemove || no_neighbour;
+}
 
 // What a dump of our own tables says is in the kernel.
 struct KernelEntry {

@@ -208,11 +208,7 @@ std::optional<RouteOutcome> RouteStore::on_result(Instant now, const RouteResult
   Entry& e = entries_[done.entry];
   e.in_flight = false;
   const bool removal = !done.target;
-  // What we wanted to add is there (a rule of ours), or what we wanted to remove is gone: the aim
-  // is reached.
-  const bool reached =
-      result.error == 0 ||
-      (removal ? result.error == ESRCH || result.error == ENOENT : result.error == EEXIST);
+  const bool reached = reaches_aim(removal, result.error);
   RouteOutcome outcome{e.key, removal, reached ? 0 : result.error, e.refused, e.tag, e.announce};
   e.refused = !reached;
   if (reached) {

@@ -41,9 +41,6 @@ void RouteWriter::submit(std::span<const RouteOp> ops, std::span<RouteResult> re
   for (size_t at = 0; at < ops.size(); at += kBatch) {
     const size_t count = std::min(kBatch, ops.size() - at);
     submit_batch(ops.subspan(at, count), results.subspan(at, count));
-    for (size_t i = at; i < at + count; i++) {
-      if (results[i].error != 0 && ops[i].id == last_refusal_.id) last_refusal_.op = ops[i];
-    }
   }
 }
 
@@ -58,11 +55,11 @@ void RouteWriter::submit_batch(std::span<const RouteOp> ops, std::span<RouteResu
     for (RouteResult& result : results) result.error = error;
     return;
   }
-  read_answers(results);
+  read_answers(ops, results);
   round_trips_.add(monotonic_now() - asked);
 }
 
-void RouteWriter::read_answers(std::span<RouteResult> results) {
+void RouteWriter::read_answers(std::span<const RouteOp> ops, std::span<RouteResult> results) {
   size_t next = 0;  // answers come in the order of the operations
   while (next < results.size()) {
     const auto received = socket_.receive(in_);
@@ -77,7 +74,8 @@ void RouteWriter::read_answers(std::span<RouteResult> results) {
       if (i == results.size()) continue;  // an earlier batch's
       results[i].error = notice.error;
       next = i + 1;
-      if (notice.error != 0) last_refusal_ = {notice.sequence, notice.error, notice.message, {}};
+      if (reaches_aim(is_removal(ops[i]), notice.error)) continue;
+      last_refusal_ = {notice.sequence, notice.error, notice.message, ops[i]};
     }
   }
 }

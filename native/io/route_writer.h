@@ -36,7 +36,7 @@ class RouteWriter {
   // KiB).
   static constexpr size_t kBatch = 128;
   void submit_batch(std::span<const RouteOp> ops, std::span<RouteResult> results);
-  void read_answers(std::span<RouteResult> results);
+  void read_answers(std::span<const RouteOp> ops, std::span<RouteResult> results);
 
   NetlinkSocket socket_;
   RouteRefusal last_refusal_;
