@@ -100,6 +100,7 @@ class Engine::Impl {
   void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
   void on_route_result(Instant now, const RouteResult& result, Effects& effects);
   void on_entry_removed(Instant now, const RouteKey& key, Effects& effects);
+  [[nodiscard]] bool leads_over_dead_link(const RouteKey& key) const;
   void on_resync_begin();
   void on_resync_entry(const KernelEntry& entry);
   void on_resync_end(Instant now, Effects& effects);

@@ -93,8 +93,17 @@ void Engine::Impl::note_no_room(Instant now, Effects& effects) {
   report(effects, event);
 }
 
+// The kernel itself removes IPv6 routes over a link that goes down, and refuses them until it is
+// up: nobody has meddled. The verdict on the LAN, which comes first, is about to want others.
+bool Engine::Impl::leads_over_dead_link(const RouteKey& key) const {
+  const auto target = store_.installed(key);
+  return target && std::any_of(lans_.begin(), lans_.end(), [&](const Lan& lan) {
+           return !lan.carrier && lan.config.ifindex == target->out_ifindex;
+         });
+}
+
 void Engine::Impl::on_entry_removed(Instant now, const RouteKey& key, Effects& effects) {
-  if (!stopped_ && store_.on_removed(now, key)) {
+  if (!stopped_ && store_.on_removed(now, key, leads_over_dead_link(key))) {
     counters_.route_repairs++;
     Event event = make_event(EventKind::kRouteRepaired, now);
     event.destination = key.destination;

@@ -256,7 +256,7 @@ void RouteStore::retry(Instant now) {
 
 // Once is an accident and mended at once. Twice within the pause is somebody at work (`ip route
 // flush` deletes until it finds nothing): a pause ends the race that we would run against them.
-bool RouteStore::on_removed(Instant now, const RouteKey& key) {
+bool RouteStore::on_removed(Instant now, const RouteKey& key, bool in_vain) {
   const uint32_t entry = find(key);
   if (entry == kNone || !entries_[entry].installed) return false;
   Entry& e = entries_[entry];
@@ -267,8 +267,8 @@ bool RouteStore::on_removed(Instant now, const RouteKey& key) {
   }
   e.phase = RoutePhase::kMove;
   const bool again = e.repaired_at && now - *e.repaired_at < kRepairPause;
-  e.repaired_at = now;
-  if (again) {
+  if (!in_vain) e.repaired_at = now;
+  if (again || in_vain) {
     e.failed = true;
     retry_at_ = std::min(retry_at_.value_or(now + kRepairPause), now + kRepairPause);
     return false;

@@ -70,8 +70,8 @@ class RouteStore {
   // An answer. nullopt: not ours, or the place has been asked for something else meanwhile.
   [[nodiscard]] std::optional<RouteOutcome> on_result(Instant now, const RouteResult& result);
   // Somebody removed it. True when it was wanted and is put back now; one that is removed again
-  // and again is put back after a pause.
-  bool on_removed(Instant now, const RouteKey& key);
+  // and again is put back after a pause, and so is one that would be refused at once (`in_vain`).
+  bool on_removed(Instant now, const RouteKey& key, bool in_vain = false);
 
   // A dump: begin, every entry, end. `adopt` is asked at the end for each entry in the kernel that
   // nobody wants.

@@ -150,6 +150,7 @@ t.test('an interface that goes and comes back as another device', async (t) => {
   const sinceUs = nowUs();
   await lab.topology.unplug(2, 'a');
   await lab.daemon(1).saw('failover', ({ path }) => path?.peer.name === 'host2', { sinceUs });
+  t.same(lab.said(['route-repaired', 'route-failed'], { sinceUs }), [], 'nobody has meddled');
   await lab.topology.plug(2, 'a');
   await lab.goes('a', 'a');
   await lab.allUp();

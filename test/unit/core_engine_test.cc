@@ -255,6 +255,27 @@ TEST_CASE("a new interface index is taken over by every route that uses it") {
   CHECK(rig.entry(standby_table(LanIndex{0}), "10.1.0.2/32")->target.out_ifindex == 99);
 }
 
+TEST_CASE("routes that go with a dead link are no repair") {
+  Rig rig(2);
+  settle(rig, 2);
+  const RouteKey key{RouteKey::Kind::kRoute, standby_table(LanIndex{1}),
+                     *parse_prefix("10.2.0.2/32")};
+  REQUIRE(rig.entry(key.table, "10.2.0.2/32") != nullptr);
+  rig.engine->on_link(rig.now, {LanIndex{0}, false}, *rig.effects);
+  // The kernel has removed it (it does so with those of IPv6) before we could want another.
+  std::erase_if(rig.kernel, [&](const KernelEntry& it) { return it.key == key; });
+  rig.engine->on_entry_removed(rig.now, key, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(50));
+  CHECK(rig.count(EventKind::kRouteRepaired) == 0);
+  CHECK(rig.entry(key.table, "10.2.0.2/32") == nullptr);
+
+  rig.engine->on_link(rig.now, {LanIndex{0}, true}, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(500));
+  CHECK(rig.entry(key.table, "10.2.0.2/32") != nullptr);
+}
+
 TEST_CASE("a thousand peers: the verdict step hands the kernel one rule before anything else") {
   Rig rig(2, 1024);
   for (uint64_t id = 2; id < 1002; id++) rig.add_peer(id);
