@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 namespace faild {
 namespace {
@@ -158,7 +159,8 @@ LanSet::Changes LanSet::refresh() {
     }
     lan.config = seen[i];
     if (before.carrier != lan.config.carrier) changes.carrier |= bit;
-    const bool moved = before.ifindex != lan.config.ifindex;
+    const bool removed = std::exchange(lan.removed, false);
+    const bool moved = removed || before.ifindex != lan.config.ifindex;
     const bool changed = before.mac != lan.config.mac || !same_addresses(before, lan.config) ||
                          !(before.interface == lan.config.interface);
     // Told only of an interface that is there: one that went away has lost its carrier, and that is

@@ -23,6 +23,9 @@ class LanSet {
     InterfaceName configured;  // `config.interface` is what it is called now
     Owned<LanSocket> socket;   // empty while the interface is away
     TransportCounters closed;  // of sockets that were closed before
+    // The interface was removed since the socket was opened. One that comes back with its old
+    // number is another all the same: the kernel has taken the socket off it for good.
+    bool removed = false;
   };
 
   explicit LanSet(Memory* memory) : memory_(memory) {}

@@ -107,6 +107,7 @@ void Reactor::take_link(const LinkNotice& link, bool* refresh) {
   const auto lan = lans_.find(link.ifindex, link.name);
   if (!lan) return;
   LanConfig& config = lans_[*lan].config;
+  if (link.removed && link.ifindex == config.ifindex) lans_[*lan].removed = true;
   if (link.removed || link.ifindex != config.ifindex || link.mac != config.mac ||
       !(link.name == config.interface)) {
     *refresh = true;

@@ -144,6 +144,20 @@ t.test('a lost carrier is a fast hint', async (t) => {
   await lab.stopsClean(t);
 });
 
+t.test('an interface that goes and comes back with its old number, unseen', async (t) => {
+  const lab = await Lab.open(t);
+  const daemon = lab.daemon(2);
+  daemon.signal('SIGSTOP');
+  await lab.topology.unplug(2, 'a');
+  await lab.topology.plug(2, 'a', 0);
+  daemon.signal('SIGCONT');
+  await lab.daemon(1).saw('path-down', ({ path }) => path?.lan.name === 'A');
+  await lab.allUp();
+  t.pass('it is listened to again');
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
+
 t.test('an interface that goes and comes back as another device', async (t) => {
   const lab = await Lab.open(t, { hosts: 3 });
   const stream = await lab.stream(1, 3, 'a');

@@ -103,9 +103,9 @@ export class Topology {
     await run(inside(this.switches, ['ip', 'link', 'delete', portOf(lan, host)]));
   }
 
-  /** Gives it back under its old name, as another device. */
-  async plug(host: number, lan: LanLetter): Promise<void> {
-    await script(this.switches, link(lan, this.host(host), kReplugged));
+  /** Gives it back under its old name, as another device; with its old number, unless `shift`. */
+  async plug(host: number, lan: LanLetter, shift = kReplugged): Promise<void> {
+    await script(this.switches, link(lan, this.host(host), shift));
     await script(this.host(host).netns, interfaceSetup(this.host(host), lan));
   }
 
