@@ -21,6 +21,23 @@ size_t route_places(const EngineConfig& config) {
   return config.max_peers * config.lans.size() * per_path + kRulePlaces;
 }
 
+void add_address(LanConfig& lan, const Prefix& address) {
+  if (lan.addresses.push(address) || address.address.is_link_local()) return;
+  const auto stands_in = [](const Prefix& other, const Prefix& one) {
+    return &other != &one && other.contains(one.address);
+  };
+  const auto is_spare = [&](const Prefix& one) {
+    return std::any_of(lan.addresses.begin(), lan.addresses.end(),
+                       [&](const Prefix& other) { return stands_in(other, one); });
+  };
+  if (is_spare(address)) return;
+  for (size_t i = lan.addresses.size(); i-- > 0;) {
+    if (!is_spare(lan.addresses[i])) continue;
+    lan.addresses[i] = address;
+    return;
+  }
+}
+
 bool AllowedPeers::operator==(const AllowedPeers& other) const {
   return std::equal(subnets.begin(), subnets.end(), other.subnets.begin(), other.subnets.end()) &&
          std::equal(hosts.begin(), hosts.end(), other.hosts.begin(), other.hosts.end());

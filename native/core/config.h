@@ -32,6 +32,10 @@ struct LossShare {
   uint32_t value = 0;
   constexpr auto operator<=>(const LossShare&) const = default;
 };
+// Beyond kMaxAddressesPerLan, whatever stands for a subnet of its own is worth more than one more
+// address of a subnet that another stands for (a virtual address): the last of those gives way.
+void add_address(LanConfig& lan, const Prefix& address);
+
 inline constexpr uint32_t kLossOfAll = 65536;
 
 enum class Switchback : uint8_t {

@@ -25,7 +25,7 @@ void add_address(const AddressNotice& address, std::vector<InterfaceInfo>* out) 
   if (!address.usable) return;
   for (InterfaceInfo& info : *out) {
     // Beyond the ceiling the first ones stand: the kernel lists primary addresses first.
-    if (info.lan.ifindex == address.ifindex) (void)info.lan.addresses.push(address.address);
+    if (info.lan.ifindex == address.ifindex) add_address(info.lan, address.address);
   }
 }
 

@@ -124,7 +124,7 @@ bool LanSet::read_interfaces(Configs* seen) {
     if (notice.kind != NetlinkNotice::Kind::kAddress || !notice.address.usable) return;
     for (size_t i = 0; i < count_; i++) {
       LanConfig& lan = (*seen)[i];
-      if (lan.ifindex == notice.address.ifindex) (void)lan.addresses.push(notice.address.address);
+      if (lan.ifindex == notice.address.ifindex) add_address(lan, notice.address.address);
     }
   };
   for (int attempt = 0; attempt < kDumpTries; attempt++) {

@@ -207,6 +207,26 @@ TEST_CASE("the alternate: in the plan's order, up and fresh, and kept while it i
   CHECK_FALSE(choose_standby(it.paths, LanIndex{0}, it.plan));
 }
 
+TEST_CASE("many virtual addresses leave a place for each subnet") {
+  LanConfig lan;
+  for (const char* text : {"10.1.0.2/24", "10.1.0.50/32", "10.1.0.51/24", "10.1.0.52/32",
+                           "10.1.0.53/32", "fd00:1::2/64", "fe80::2/64", "fd00:1::3/64"}) {
+    add_address(lan, *parse_prefix(text));
+  }
+  REQUIRE(lan.addresses.full());
+  CHECK(lan.addresses[0] == *parse_prefix("10.1.0.2/24"));
+  CHECK(lan.addresses[1] == *parse_prefix("10.1.0.50/32"));
+  CHECK(lan.addresses[2] == *parse_prefix("10.1.0.51/24"));
+  CHECK(lan.addresses[3] == *parse_prefix("fd00:1::2/64"));
+
+  LanConfig subnets;  // each of another one: the first stay
+  for (const char* text :
+       {"10.1.0.2/24", "10.3.0.2/24", "10.4.0.2/24", "10.5.0.2/24", "10.6.0.2/24"}) {
+    add_address(subnets, *parse_prefix(text));
+  }
+  CHECK(subnets.addresses[3] == *parse_prefix("10.5.0.2/24"));
+}
+
 TEST_CASE("gateways, sources and what may be routed") {
   LanConfig ours;
   REQUIRE(ours.addresses.push(*parse_prefix("10.2.0.1/16")));
