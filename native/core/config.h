@@ -24,18 +24,23 @@ struct LanConfig {
   MacAddress mac;
   // ours, with prefix lengths; IPv6 link-local included
   BoundedVector<Prefix, kMaxAddressesPerLan> addresses;
+  // What was among `addresses` before the interface lost all of that family (a dead card, a network
+  // manager, `ip link set down` for IPv6). It still tells which subnet this LAN is, so that others
+  // carry the traffic for it; but no packet can come from it. While the interface itself is away,
+  // these are among `addresses` as well: it may come back, and peers know us by them.
+  BoundedVector<Prefix, kMaxAddressesPerLan> former;
   bool carrier = true;  // IFF_LOWER_UP when the engine starts
 };
+
+// Beyond kMaxAddressesPerLan, whatever stands for a subnet of its own is worth more than one more
+// address of a subnet that another stands for (a virtual address): the last of those gives way.
+void add_address(LanConfig& lan, const Prefix& address);
 
 // A share of packets lost, in 1/65536: whole numbers, so that every machine judges alike.
 struct LossShare {
   uint32_t value = 0;
   constexpr auto operator<=>(const LossShare&) const = default;
 };
-// Beyond kMaxAddressesPerLan, whatever stands for a subnet of its own is worth more than one more
-// address of a subnet that another stands for (a virtual address): the last of those gives way.
-void add_address(LanConfig& lan, const Prefix& address);
-
 inline constexpr uint32_t kLossOfAll = 65536;
 
 enum class Switchback : uint8_t {

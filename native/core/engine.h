@@ -78,7 +78,8 @@ class Engine {
   // that could not be read in time.
   void on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects);
   void on_link(Instant now, const LinkChange& change, Effects& effects);
-  // Our own interface's index, MAC or addresses are now these (the LAN's name stays).
+  // Our own interface's index (0: it is away), MAC or addresses are now these (the LAN's name
+  // stays).
   void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
   // The kernel's answers come in the order of the operations, and before any removal or dump that
   // followed what they grant.

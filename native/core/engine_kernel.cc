@@ -434,14 +434,17 @@ void Engine::Impl::on_interface(Instant now, LanIndex index, const LanConfig& in
   Lan& lan = lans_[index.value];
   const bool moved = lan.mode != LanMode::kReady;
   if (moved) want_lan_rules(index, false, RoutePhase::kReturn, false);
-  if (interface.ifindex != lan.config.ifindex) {
-    store_.follow_interface(lan.config.ifindex, interface.ifindex);
-  }
-  const auto name = lan.config.name;
+  const LanConfig before = lan.config;
   lan.config = interface;
-  lan.config.name = name;
+  lan.config.name = before.name;
+  if (interface.ifindex == 0) {
+    lan.config.ifindex = before.ifindex;  // it is away: nothing has taken its place
+  } else if (interface.ifindex != before.ifindex) {
+    store_.follow_interface(before.ifindex, interface.ifindex);
+  }
   if (moved) want_lan_rules(index, true, RoutePhase::kMove, false);
-  advert_version_++;
+  // One that is away is told of as before.
+  if (interface.ifindex != 0) advert_version_++;
   refresh_advert();
   want_standing_rules();
   want_neighbours_again(index);

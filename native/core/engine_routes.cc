@@ -302,7 +302,11 @@ void Engine::Impl::supersede(uint32_t slot, const IpAddress& address) {
 }
 
 void Engine::Impl::want_lan_rules(LanIndex lan, bool wanted, RoutePhase phase, bool announce) {
-  for (const Prefix& address : lans_[lan.value].config.addresses) {
+  const LanConfig& config = lans_[lan.value].config;
+  BoundedVector<Prefix, 2 * kMaxAddressesPerLan> subnets;
+  for (const Prefix& address : config.addresses) (void)subnets.push(address);
+  for (const Prefix& address : config.former) (void)subnets.push(address);
+  for (const Prefix& address : subnets) {
     if (address.address.is_link_local()) continue;
     const RouteKey key{RouteKey::Kind::kRule, standby_table(lan), address.network()};
     if (wanted) {

@@ -74,6 +74,8 @@ IpAddress choose_source(const LanConfig& lan, const IpAddress& neighbour) {
   IpAddress any;
   for (const Prefix& ours : lan.addresses) {
     if (ours.address.family != neighbour.family || ours.address.is_link_local()) continue;
+    const bool gone = std::find(lan.former.begin(), lan.former.end(), ours) != lan.former.end();
+    if (gone) continue;
     if (ours.contains(neighbour)) return ours.address;
     if (any.family == Family::kNone) any = ours.address;
   }
@@ -87,7 +89,8 @@ bool is_routable(const LanConfig& lan, const IpAddress& address) {
     if (ours.address == address) return false;
     inside = inside || (!ours.address.is_link_local() && ours.contains(address));
   }
-  return inside;
+  return inside || std::any_of(lan.former.begin(), lan.former.end(),
+                               [&](const Prefix& had) { return had.contains(address); });
 }
 
 bool is_neighbour(const LanConfig& lan, const IpAddress& address) {
@@ -110,10 +113,14 @@ std::optional<bool> same_lan(const LanAdvert& there, const LanConfig& ours) {
   bool comparable = false;
   for (const Prefix& theirs : there.addresses) {
     if (theirs.address.is_link_local()) continue;
-    for (const Prefix& mine : ours.addresses) {
-      if (mine.address.is_link_local() || mine.address.family != theirs.address.family) continue;
-      comparable = true;
-      if (mine.contains(theirs.address)) return true;
+    for (const std::span<const Prefix> all :
+         {std::span(ours.addresses.data(), ours.addresses.size()),
+          std::span(ours.former.data(), ours.former.size())}) {
+      for (const Prefix& mine : all) {
+        if (mine.address.is_link_local() || mine.address.family != theirs.address.family) continue;
+        comparable = true;
+        if (mine.contains(theirs.address)) return true;
+      }
     }
   }
   if (!comparable) return std::nullopt;

@@ -15,7 +15,22 @@ void add_up(const TransportCounters& part, TransportCounters* sum) {
 }
 
 bool same_addresses(const LanConfig& a, const LanConfig& b) {
-  return std::equal(a.addresses.begin(), a.addresses.end(), b.addresses.begin(), b.addresses.end());
+  return std::equal(a.addresses.begin(), a.addresses.end(), b.addresses.begin(),
+                    b.addresses.end()) &&
+         std::equal(a.former.begin(), a.former.end(), b.former.begin(), b.former.end());
+}
+
+// What the interface had of this family, when it has nothing of it any more.
+void keep_former(const LanConfig& before, Family family, LanConfig* lan) {
+  const auto counts = [&](const Prefix& one) {
+    return one.address.family == family && !one.address.is_link_local();
+  };
+  const bool here = lan->ifindex != 0;
+  if (here && std::any_of(lan->addresses.begin(), lan->addresses.end(), counts)) return;
+  const bool had = std::any_of(before.addresses.begin(), before.addresses.end(), counts);
+  for (const Prefix& one : had ? before.addresses : before.former) {
+    if (counts(one)) (void)lan->former.push(one);
+  }
 }
 
 bool is_named(const LanSet::Lan& lan, const InterfaceName& name) {
@@ -156,6 +171,10 @@ LanSet::Changes LanSet::refresh() {
       seen[i] = before;
       seen[i].ifindex = 0;
       seen[i].carrier = false;
+      seen[i].former.clear();
+    }
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+      keep_former(before, family, &seen[i]);
     }
     lan.config = seen[i];
     if (before.carrier != lan.config.carrier) changes.carrier |= bit;
@@ -163,9 +182,7 @@ LanSet::Changes LanSet::refresh() {
     const bool moved = removed || before.ifindex != lan.config.ifindex;
     const bool changed = before.mac != lan.config.mac || !same_addresses(before, lan.config) ||
                          !(before.interface == lan.config.interface);
-    // Told only of an interface that is there: one that went away has lost its carrier, and that is
-    // enough to know.
-    if ((moved || changed) && lan.config.ifindex != 0) changes.interface |= bit;
+    if (moved || changed) changes.interface |= bit;
     if (moved || probe_family(before) != probe_family(lan.config) ||
         (!lan.socket && lan.config.ifindex != 0)) {
       reopen(lan);

@@ -129,13 +129,18 @@ void Reactor::refresh_lans() {
     const uint32_t bit = 1U << i;
     tick();
     if ((changes.socket & bit) != 0) watch(i);
-    if ((changes.interface & bit) != 0) {
-      engine_->on_interface(now_, lan, lans_[i].config, effects_);
-      carry_out();
-    }
-    if ((changes.carrier & bit) != 0) {
-      engine_->on_link(now_, {lan, lans_[i].config.carrier}, effects_);
-      carry_out();
+    // A lost carrier first: it moves traffic, and nothing that is told of the interface is as
+    // urgent.
+    const bool carrier = lans_[i].config.carrier;
+    for (const bool first : {true, false}) {
+      if ((changes.carrier & bit) != 0 && carrier != first) {
+        engine_->on_link(now_, {lan, carrier}, effects_);
+        carry_out();
+      }
+      if (first && (changes.interface & bit) != 0) {
+        engine_->on_interface(now_, lan, lans_[i].config, effects_);
+        carry_out();
+      }
     }
     // Removing an address takes the routes with that source away, and a device all of its own.
     if (((changes.interface | changes.carrier) & bit) != 0) resync_.want();

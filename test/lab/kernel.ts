@@ -66,6 +66,12 @@ export async function leavesBy(host: Host, address: string): Promise<string> {
   return route.dev;
 }
 
+/** The source that a packet to `address` would have. */
+export async function sourceTo(host: Host, address: string): Promise<string | undefined> {
+  const [route] = await ask<Route>(host, 'route', 'get', address);
+  return route?.prefsrc;
+}
+
 /** Whether each of the host's interfaces has a carrier. */
 export async function carriers(host: Host): Promise<boolean[]> {
   const links = await ask<{ ifname: string; flags: string[] }>(host, 'link', 'show');

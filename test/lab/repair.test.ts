@@ -4,7 +4,7 @@
 import './in-arena.js';
 import t, { type Test } from 'tap';
 import type { LogLine } from './daemon.js';
-import { neighbours } from './kernel.js';
+import { neighbours, sourceTo } from './kernel.js';
 import { Lab, onlyOf } from './lab.js';
 import { nowUs } from './shell.js';
 import { interfaceOf } from './topology.js';
@@ -144,6 +144,36 @@ t.test('a lost carrier is a fast hint', async (t) => {
   await lab.stopsClean(t);
 });
 
+/** Waits until one host reaches peers' addresses on LAN A by LAN B, from an address that it has. */
+async function comesFromB(lab: Lab, from: number, ...to: number[]): Promise<void> {
+  const here = lab.topology.host(from);
+  await lab.until('LAN A is reached from LAN B', async () => {
+    const looked = to.flatMap((host) =>
+      ([4, 6] as const).map(async (family) => {
+        const address = lab.topology.host(host).address('a', family);
+        const seen = await sourceTo(here, address).catch((error: Error) => error.message);
+        return seen === here.address('b', family) ? [] : [`${address} from ${seen}`];
+      }),
+    );
+    return (await Promise.all(looked)).flat();
+  });
+}
+
+t.test(
+  "an interface that loses its addresses: its LAN's peers are reached all the same",
+  async (t) => {
+    const lab = await Lab.open(t, { hosts: 3 });
+    const host = lab.topology.host(2);
+    await host.run('ip', 'address', 'flush', 'dev', 'lana');
+    await comesFromB(lab, 2, 1, 3);
+    t.pass('by LAN B, from an address of LAN B');
+    await host.run('ip', 'address', 'add', `${host.address('a')}/24`, 'brd', '+', 'dev', 'lana');
+    await host.run('ip', 'address', 'add', `${host.address('a', 6)}/64`, 'dev', 'lana', 'nodad');
+    await lab.goes('a', 'a');
+    await lab.stopsClean(t);
+  },
+);
+
 t.test('an interface that goes and comes back with its old number, unseen', async (t) => {
   const lab = await Lab.open(t);
   const daemon = lab.daemon(2);
@@ -164,6 +194,7 @@ t.test('an interface that goes and comes back as another device', async (t) => {
   const sinceUs = nowUs();
   await lab.topology.unplug(2, 'a');
   await lab.daemon(1).saw('failover', ({ path }) => path?.peer.name === 'host2', { sinceUs });
+  await comesFromB(lab, 2, 1, 3);
   t.same(lab.said(['route-repaired', 'route-failed'], { sinceUs }), [], 'nobody has meddled');
   await lab.topology.plug(2, 'a');
   await lab.goes('a', 'a');

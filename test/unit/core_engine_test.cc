@@ -255,6 +255,47 @@ TEST_CASE("a new interface index is taken over by every route that uses it") {
   CHECK(rig.entry(standby_table(LanIndex{0}), "10.1.0.2/32")->target.out_ifindex == 99);
 }
 
+TEST_CASE("an interface without its addresses: its LAN's traffic comes from another one's") {
+  Rig rig(2);
+  settle(rig, 2);
+  for (Peer& peer : rig.peers) peer.speaks[0] = false;
+  rig.engine->on_link(rig.now, {LanIndex{0}, false}, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(50));
+  const uint32_t table = standby_table(LanIndex{0});
+  REQUIRE(rig.rule(table));
+  REQUIRE(rig.entry(table, "10.1.0.2/32") != nullptr);
+  CHECK(rig.entry(table, "10.1.0.2/32")->target.source == rig::ip("10.1.0.1"));
+
+  LanConfig lan = rig.config.lans[0];
+  lan.former = lan.addresses;
+  lan.addresses.clear();
+  SUBCASE("they were taken away") {}
+  SUBCASE("the interface itself is away") {
+    lan.addresses = lan.former;
+    lan.ifindex = 0;
+  }
+  rig.engine->on_interface(rig.now, LanIndex{0}, lan, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(50));
+  CHECK(rig.rule(table));
+  REQUIRE(rig.entry(table, "10.1.0.2/32") != nullptr);
+  CHECK(rig.entry(table, "10.1.0.2/32")->target.source == IpAddress());
+  CHECK(rig.entry(table, "10.1.0.2/32")->target.out_ifindex == 11);
+
+  rig.engine->on_interface(rig.now, LanIndex{0}, rig.config.lans[0], *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(50));
+  REQUIRE(rig.entry(table, "10.1.0.2/32") != nullptr);
+  CHECK(rig.entry(table, "10.1.0.2/32")->target.source == rig::ip("10.1.0.1"));
+  for (Peer& peer : rig.peers) peer.speaks[0] = true;
+  rig.engine->on_link(rig.now, {LanIndex{0}, true}, *rig.effects);
+  rig.finish();
+  rig.run(Duration::ms(500));
+  CHECK_FALSE(rig.rule(table));
+  CHECK(rig.all_up());
+}
+
 TEST_CASE("routes that go with a dead link are no repair") {
   Rig rig(2);
   settle(rig, 2);
