@@ -132,7 +132,8 @@ export class Faild implements AsyncDisposable {
     const timing = timingsOf(config, lans);
     const plan = { ...made, drained, hostDrained: left.host, timing };
     const still = drained.map((index) => stillDrained(lans[index]));
-    this.warnings = [...warnings, ...still, ...(left.host ? [hostStillDrained] : [])];
+    const noted = identity.warning === undefined ? [] : [identity.warning];
+    this.warnings = [...warnings, ...noted, ...still, ...(left.host ? [hostStillDrained] : [])];
     this.lans = lans;
     this.#peers = new Peers(lans);
     this.#policy = policy;

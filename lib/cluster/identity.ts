@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 
 import { wallMs } from '../base/clock.js';
-import { FaildError } from '../base/errors.js';
+import { codeOf, FaildError, messageOf } from '../base/errors.js';
 import { makeStateDirectory, readWhole, writeWhole } from '../base/state-files.js';
 
 export interface Identity {
@@ -13,10 +13,14 @@ export interface Identity {
   host: string;
   /** 16 hex digits; greater than at any earlier start. */
   incarnation: string;
+  /** This start could not be noted on disk. */
+  warning?: string;
 }
 
 /**
- * Reads or makes the identity in `stateDir`. It is on disk before it is used, or not used at all.
+ * Reads or makes the identity in `stateDir`. The id is on disk before it is used, or not used at
+ * all. A host that has one starts without noting its incarnation, if it must: a disk that is full,
+ * or was made read-only because it fails, shall not keep faild from its job.
  */
 export function takeIdentity(stateDir: string, nowMs: number = wallMs()): Identity {
   makeStateDirectory(stateDir);
@@ -26,21 +30,29 @@ export function takeIdentity(stateDir: string, nowMs: number = wallMs()): Identi
     host = newHostId();
     writeWhole(hostFile, host);
   }
-  return { host, incarnation: nextIncarnation(join(stateDir, 'incarnation'), nowMs) };
+  return { host, ...nextIncarnation(join(stateDir, 'incarnation'), nowMs) };
 }
 
 /**
  * Grows even when the clock was set back, and even when the file is lost as long as the clock was
  * not.
  */
-function nextIncarnation(file: string, nowMs: number): string {
+function nextIncarnation(file: string, nowMs: number): Omit<Identity, 'host'> {
   const last = readHex(file, 'delete it (the next one is then taken from the clock)');
   const next = BigInt(Math.trunc(nowMs));
   const after = last === undefined ? 0n : BigInt(`0x${last}`) + 1n;
   const incarnation = (next > after ? next : after).toString(16).padStart(16, '0');
-  writeWhole(file, incarnation);
-  return incarnation;
+  try {
+    writeWhole(file, incarnation);
+    return { incarnation };
+  } catch (error) {
+    if (!diskFaults.includes(codeOf(error) ?? '')) throw error;
+    const line = `${messageOf(error)}; until then a restart counts as one only if the clock has moved on`;
+    return { incarnation, warning: line };
+  }
 }
+
+const diskFaults = ['EDQUOT', 'EIO', 'ENOSPC', 'EROFS'];
 
 function newHostId(): string {
   const id = randomBytes(8).toString('hex');

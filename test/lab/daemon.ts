@@ -240,6 +240,7 @@ export interface Status {
   memory: { bytes: number };
   lans: { name: string; state: string; moved: boolean; intervalUs: number; paceUs: number }[];
   peers: {
+    id: string;
     name: string;
     drained: boolean;
     paths: { lan: string; state: string; reason: string; via: string | null }[];

@@ -1,10 +1,13 @@
 // Aim: daemons that come and go during an outage. A crash and a new start change no route; a clean
 // stop leaves a failover in force and says so; a late start learns what it cannot hear.
 import './in-arena.js';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { kArenaDirectory } from './arena.js';
 import { faild, type LogLine, place } from './daemon.js';
 import { Lab } from './lab.js';
-import { nowUs } from './shell.js';
+import { nowUs, run } from './shell.js';
 
 async function restartsUnnoticed(t: Test, lab: Lab, table: number): Promise<void> {
   await lab.cuts.cut({ lan: 'a' });
@@ -96,6 +99,23 @@ t.test('a failover left by a clean stop is taken over by the next start', async 
   t.same(await lab.moves(931100), []);
   await lab.cuts.heal({ lan: 'a' });
   await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
+
+t.test('its state directory has become read-only: it starts as the host that it was', async (t) => {
+  const state = join(kArenaDirectory, 'fragile');
+  mkdirSync(state);
+  await run(['mount', '-t', 'tmpfs', 'lab', state]);
+  const lab = await Lab.open(t, { special: { 1: { more: ['--state-dir', state] } } });
+  const hostId = async () => (await lab.daemon(2).status()).status.peers[0]?.id;
+  const before = await hostId();
+  await lab.daemon(1).stop();
+  await run(['mount', '-o', 'remount,ro', state]);
+  await lab.start(1);
+  await lab.allUp();
+  t.equal(await hostId(), before);
+  const warned = ({ msg = '' }: LogLine) => /incarnation: EROFS.*restart counts/.test(msg);
+  t.ok(await lab.daemon(1).log.waitFor(warned, 'the warning', 5000), 'it says what is amiss');
   await lab.stopsClean(t);
 });
 
