@@ -1,5 +1,5 @@
 // What the kernel does with a destination, asked of `ip`(8) by the command that wants to know: in
-// its own process, so that the daemon starts none. Used by verbs.ts for `faild explain`.
+// its own process, so that the daemon starts none. Used by verbs.ts for `faild explain` and by doctor.
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -52,6 +52,24 @@ export async function lookAtKernel(
     const missing = codeOf(error) === 'ENOENT';
     return { why: missing ? 'ip is not installed (package iproute2)' : messageOf(error) };
   }
+}
+
+/** As much of `ip -j -N rule` as is looked at; a rule that selects has further members. */
+export interface KernelRule {
+  priority: number;
+  src: string;
+  table?: string;
+  protocol?: string;
+}
+
+/** Of both families; empty where `ip` has no answer. */
+export async function readRules(): Promise<KernelRule[]> {
+  const both = ['-4', '-6'].map(async (family) => {
+    const argv = ['-j', '-N', family, 'rule', 'show'];
+    const { stdout } = await run('ip', argv, { timeout: patienceMs }).catch(() => ({ stdout: '' }));
+    return JSON.parse(stdout.trim() || '[]') as KernelRule[];
+  });
+  return (await Promise.all(both)).flat();
 }
 
 async function lookAt(address: string, enter: readonly string[]): Promise<KernelLook> {

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { codeOf, FaildError, messageOf } from '../base/errors.js';
 import { showDuration } from '../base/units.js';
 import { version } from '../base/version.js';
+import { type KernelLook, lookAtKernel, namespaceId, readRules } from '../cluster/kernel-routes.js';
 import type { Status } from '../cluster/status.js';
 import { type Config, type DaemonOptions, parseConfig } from '../config/config.js';
 import { loadOptions } from '../config/config-file.js';
@@ -20,6 +21,7 @@ import {
   realtimeLimit,
 } from '../engine/machine.js';
 import { type NativeLan, native } from '../engine/native.js';
+import { addressesToAsk } from './conflicts.js';
 import { checkNames, type Facts, type Finding, findAll, rights, severities } from './findings.js';
 import { readManagers } from './managers.js';
 
@@ -85,7 +87,16 @@ async function gather(config: Config & { socket: string }): Promise<Facts> {
     inUserNamespace: inUserNamespace(),
     lacking: Object.keys(rights).filter((name) => !isCapable(bits[name] ?? 0n)),
     managers: here ? readManagers(chosen.lans) : { networkd: null, networkManager: null },
+    ways: here ? await waysTo(addressesToAsk(status)) : [],
+    rules: here ? await readRules() : [],
   };
+}
+
+/** None where `ip` is missing: then the kernel's word is not to be had. */
+async function waysTo(addresses: readonly string[]): Promise<KernelLook[]> {
+  const here = { networkNamespace: null, namespaceId: namespaceId() };
+  const seen = await lookAtKernel(addresses, here);
+  return 'looks' in seen ? seen.looks : [];
 }
 
 async function statusOf(socket: string): Promise<Status | null> {

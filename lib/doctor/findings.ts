@@ -4,10 +4,12 @@
 // Three severities. A fault: faild cannot do its job. A warning: it can, until it matters. Advice:
 // something small would be better.
 import { adviseOn, type Surroundings } from '../cluster/advice.js';
+import type { KernelLook, KernelRule } from '../cluster/kernel-routes.js';
 import type { Status } from '../cluster/status.js';
 import type { Config } from '../config/config.js';
 import { sharedSubnet } from '../config/interfaces.js';
 import type { NativeInterface, NativeLan } from '../engine/native.js';
+import { claimedTwice, rulesInFront, strayingTraffic } from './conflicts.js';
 import type { Managers } from './managers.js';
 
 export const severities = ['fault', 'warning', 'advice'] as const;
@@ -39,6 +41,9 @@ export interface Facts {
   /** Rights that this process lacks, `CAP_NET_ADMIN`. */
   lacking: readonly string[];
   managers: Managers;
+  /** Where the kernel sends what goes to peers' addresses; not asked where no daemon answers. */
+  ways: readonly KernelLook[];
+  rules: readonly KernelRule[];
 }
 
 type Check = (facts: Facts) => Omit<Finding, 'check'>[];
@@ -54,6 +59,9 @@ const checks: Record<string, Check> = {
   buffers: smallBuffers,
   subnets: overlappingSubnets,
   'cross-connected': crossConnected,
+  addresses: claimedTwice,
+  ways: strayingTraffic,
+  rules: rulesInFront,
   clock: slowClock,
   mtu: differentMtus,
   'network-managers': meddlingManagers,

@@ -101,6 +101,37 @@ t.test('LANs that a cable joins, and a container network on a subnet of theirs',
   await lab.stopsClean(t);
 });
 
+t.test('what heartbeats do not show: rules in front, a lost route, an address taken', async (t) => {
+  const lab = await Lab.open(t, { hosts: 3 });
+  const host = lab.topology.host(1);
+  const faults = async () =>
+    (await look(host)).found.filter((found) => found.startsWith('fault ')).sort();
+  t.same(await faults(), []);
+  const rule =
+    "fault rules: rule 100 sends all traffic to the main table before faild's rules (931 to 940)";
+  await host.run('ip', 'rule', 'add', 'pref', '100', 'lookup', 'main');
+  t.same(await faults(), [rule]);
+  await lab.cuts.cut({ lan: 'a' });
+  await lab.daemon(1).saw('lan-failover');
+  t.match(await faults(), [rule, /^fault ways: .*: 10\.1\.0\.\d .* leaves by lana, not LAN B/]);
+  await host.run('ip', 'rule', 'delete', 'pref', '100');
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.goes('a', 'a');
+  await lab.allUp();
+
+  await host.run('ip', 'route', 'delete', '10.1.0.0/24', 'dev', 'lana');
+  await lab.topology.host(3).run('ip', 'address', 'add', '10.2.0.2/24', 'dev', 'lanb');
+  const wanted = [
+    /^fault addresses: .*: 10\.2\.0\.2 on LAN B is that of host[23] and host[23]$/,
+    /^fault ways: .*: 10\.1\.0\.\d .* has no way, not LAN A/,
+  ];
+  await lab.until('both are found', async () => {
+    const found = await faults();
+    return wanted.filter((one, at) => !one.test(found[at] ?? '')).map(String);
+  });
+  await lab.stopsClean(t);
+});
+
 t.test('rights that this process lacks, one by one', async (t) => {
   const lab = await Lab.open(t, { start: [] });
   const host = lab.topology.host(1);

@@ -2,10 +2,13 @@
 // sysctls that it names would mend what it has found.
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import type { KernelLook } from '../../lib/cluster/kernel-routes.js';
 import type { Status, StatusPeer } from '../../lib/cluster/status.js';
 import { parseConfig } from '../../lib/config/config.js';
+import { addressesToAsk } from '../../lib/doctor/conflicts.js';
 import { checkNames, type Facts, type Finding, findAll } from '../../lib/doctor/findings.js';
 import type { NativeInterface } from '../../lib/engine/native.js';
+import { sketch } from './statuses.js';
 
 function device(name: string, address: string, more: Partial<NativeInterface> = {}) {
   const fixed = { mac: '02:00:00:00:00:01', carrier: true, mtu: 1500, kind: '' };
@@ -38,6 +41,8 @@ const well: Facts = {
   inUserNamespace: false,
   lacking: [],
   managers: { networkd: null, networkManager: null },
+  ways: [],
+  rules: [],
 };
 
 const with_ = (facts: Partial<Facts>): Finding[] => findAll({ ...well, ...facts });
@@ -50,6 +55,7 @@ const told = (facts: Partial<Facts>) =>
 function statusWith(more: { peers?: number; counters?: object; drops?: object; hint?: string }) {
   const { peers = 1, counters = {}, drops = {}, hint = null } = more;
   return {
+    lans: [],
     peers: Array.from({ length: peers }, () => ({ paths: [] }) as unknown as StatusPeer),
     counters: { receiveDrops: 0, routeRepairs: 0, ...counters },
     drops: { 'cross-connected': 0, 'own-packet': 0, ...drops },
@@ -61,7 +67,7 @@ function statusWith(more: { peers?: number; counters?: object; drops?: object; h
 t.test('a host that is well', async (t) => {
   t.same(told({}), []);
   t.same(told({ status: statusWith({}) }), []);
-  t.equal(checkNames.length, 13);
+  t.equal(checkNames.length, 16);
 });
 
 t.test('LANs', async (t) => {
@@ -239,4 +245,61 @@ t.test('the worst comes first', async (t) => {
     found.map(({ severity }) => severity),
     ['fault', 'warning', 'advice'],
   );
+});
+
+t.test('addresses that two hosts claim', async (t) => {
+  const peers = { web1: { A: 'up', B: 'up' }, web2: { A: 'up', B: 'up' } } as const;
+  const status = sketch(peers);
+  status.peers.forEach(({ paths }, at) => {
+    for (const path of paths) path.mac = `02:00:00:00:01:0${at}`;
+  });
+  t.same(told({ status }), []);
+  const [web1, web2] = status.peers.map(({ paths }) => paths[0]);
+  if (!web1 || !web2) throw new Error('no path');
+  web2.addresses = [...web1.addresses, '10.1.0.1/24', 'fe80::1/64'];
+  web1.addresses = [...web1.addresses, 'fe80::1/64'];
+  web1.mac = web2.mac;
+  const [address] = web1.addresses[0]?.split('/') ?? [];
+  const [found = ''] = told({ status });
+  t.match(found, `fault addresses: addresses are claimed twice: 10.1.0.1 on LAN A is that of`);
+  t.match(found, `${address} on LAN A is that of web1 and web2`);
+  t.match(found, `${web2.mac} on LAN A is that of web1 and web2`);
+  t.notMatch(found, 'fe80');
+  for (const path of status.peers[1]?.paths ?? []) path.state = 'down';
+  t.same(told({ status }), [], 'whoever is gone claims nothing');
+});
+
+t.test('traffic that takes another way', async (t) => {
+  const status = sketch({ web1: { A: 'up', B: 'up' }, web2: { A: { state: 'down', via: 'B' } } });
+  for (const { paths } of status.peers) for (const path of paths) path.mac = '';
+  const asked = addressesToAsk(status);
+  t.equal(asked.length, 3);
+  t.same(addressesToAsk(null), []);
+  const [a1 = '', b1 = '', a2 = ''] = asked;
+  const way = (address: string, device: string | null): KernelLook => {
+    const takes = { destination: address, gateway: null, source: null, table: null };
+    return { address, takes: device === null ? null : { ...takes, device }, entries: [] };
+  };
+  const right = [way(a1, 'lana'), way(b1, 'lanb'), way(a2, 'lanb')];
+  t.same(told({ status, ways: right }), []);
+  t.same(told({ status, ways: [way(a1, 'lanb'), way(b1, null), way(a2, 'lana')] }), [
+    `fault ways: traffic goes another way than faild has decided: ${a1} (web1) leaves by lanb, ` +
+      `not LAN A; ${b1} (web1) has no way, not LAN B; ${a2} (web2) leaves by lana, not LAN B`,
+  ]);
+});
+
+t.test("rules in front of faild's", async (t) => {
+  const rule = (priority: number, more: object = {}) => ({
+    priority,
+    src: 'all',
+    table: '254',
+    ...more,
+  });
+  const usual = [rule(0, { table: '255' }), rule(931, { table: '931100' }), rule(32766)];
+  t.same(told({ rules: usual }), []);
+  const wished = [rule(100, { fwmark: '0x1' }), rule(100, { src: '10.9.0.1' })];
+  t.same(told({ rules: [...usual, ...wished, rule(100, { table: '77' })] }), []);
+  t.same(told({ rules: [...usual, rule(100, { protocol: '4' })] }), [
+    "fault rules: rule 100 sends all traffic to the main table before faild's rules (931 to 940)",
+  ]);
 });
