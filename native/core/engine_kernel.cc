@@ -301,6 +301,7 @@ void Engine::Impl::set_neighbours(uint32_t slot, bool present, Effects& effects)
     FAILD_CHECK(effects.route_ops.push(op));
   }
   path.neighbour_set = present;
+  path.neighbour_moved = false;
 }
 
 // The peer's addresses are about to change: no entry of an old one may stay. What is still true is

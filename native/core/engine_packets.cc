@@ -177,7 +177,7 @@ void Engine::Impl::learn_source(Instant now, const PacketIn& packet, uint32_t sl
   if (path.mac != MacAddress{} && now - path.mac_at < kLearnEvery) return;
   path.mac = mac;
   path.mac_at = now;
-  path.neighbour_set = false;
+  path.neighbour_moved = path.neighbour_set;
   if (!path.neighbour_wanted && path.state == PathState::kUp) {
     path.neighbour_wanted = true;
     neighbours_wanted_++;

@@ -59,7 +59,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
     path.introduce_at.reset();
     note_pace(slot);
     counters_.verdicts_up++;
-    if (!path.neighbour_set && !path.neighbour_wanted) {
+    if ((!path.neighbour_set || path.neighbour_moved) && !path.neighbour_wanted) {
       path.neighbour_wanted = true;
       neighbours_wanted_++;
     }

@@ -88,6 +88,7 @@ struct Path {
   Instant mac_at;        // when it was taken over; real clock
   IpAddress heard_from;  // its probe's source
   bool neighbour_wanted = false, neighbour_set = false;
+  bool neighbour_moved = false;          // what is set bears another MAC address than `mac`
   std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN
 
   uint64_t received = 0, lost = 0;

@@ -155,6 +155,34 @@ TEST_CASE("an interface that loses its addresses leaves no neighbour entry behin
   CHECK(rig.path(2, 0).host == HostId{});
 }
 
+TEST_CASE("a card that is replaced takes the neighbour entries of its old addresses along") {
+  Rig rig(2);
+  settle(rig, 1);
+  rig.peers[0].addresses[0].push_back("10.1.9.9/16");
+  rig.peers[0].advert_version++;
+  rig.run(Duration::ms(10));
+  rig.peers[0].speaks[0] = false;
+  rig.run(Duration::ms(50));
+  REQUIRE(rig.path(2, 0).state == PathState::kDown);
+  rig.ops.clear();
+  // Its new MAC address is learnt before its new addresses are: these changed a moment ago.
+  rig.peers[0].speaks[0] = true;
+  rig.peers[0].card = 1;
+  rig.peers[0].addresses[0].pop_back();
+  rig.peers[0].advert_version++;
+  rig.run(Duration::ms(300));
+  const auto last = [&](const char* address) {
+    const auto of = [&](const RouteOp& op) {
+      return op.kind == RouteOp::Kind::kNeighbour && op.neighbour == rig::ip(address);
+    };
+    const auto found = std::find_if(rig.ops.rbegin(), rig.ops.rend(), of);
+    REQUIRE(found != rig.ops.rend());
+    return found->neighbour_mac;
+  };
+  CHECK(last("10.1.9.9") == MacAddress{});
+  CHECK(last("10.1.0.2") == MacAddress{{2, 1, 0, 1, 0, 2}});
+}
+
 TEST_CASE(
     "a failover that was adopted and not yet claimed follows its interface to another index") {
   Rig rig(2);

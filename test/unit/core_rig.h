@@ -27,6 +27,7 @@ struct Peer {
   std::array<bool, kMaxLans> speaks{true, true, true, true, true, true, true, true};
   std::array<bool, kMaxLans> hears{true, true, true, true, true, true, true, true};
   uint32_t advert_version = 1;
+  uint8_t card = 0;                                 // part of its MAC address
   std::vector<std::vector<std::string>> addresses;  // by LAN, with prefix lengths
   std::array<uint32_t, kMaxLans> sequence{};
   uint32_t unicast_sequence = 0;
@@ -89,7 +90,7 @@ class Rig {
     beat.arrival_lan = static_cast<uint8_t>(lan);
     for (const auto& addresses : peer.addresses) {
       LanAdvert advert;
-      advert.mac = MacAddress{{2, 1, 0, 0, static_cast<uint8_t>(peer.id.value >> 8),
+      advert.mac = MacAddress{{2, 1, 0, peer.card, static_cast<uint8_t>(peer.id.value >> 8),
                                static_cast<uint8_t>(peer.id.value)}};
       for (const auto& text : addresses) FAILD_CHECK(advert.addresses.push(*parse_prefix(text)));
       FAILD_CHECK(beat.lans.push(advert));
