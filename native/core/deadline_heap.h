@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "base/time.h"
 
 namespace faild {
@@ -39,6 +40,9 @@ class DeadlineHeap {
     if (place_[slot] == kAbsent) return std::nullopt;
     return heap_[place_[slot]].at;
   }
+
+  // It will soon be looked for.
+  void fetch(uint32_t slot) const { fetch_ahead(&place_[slot], sizeof(uint32_t)); }
 
   void set(uint32_t slot, Instant at) {
     FAILD_CHECK(slot < place_.size());

@@ -302,6 +302,10 @@ Engine::~Engine() = default;
 void Engine::on_packet(Instant now, const PacketIn& packet, Effects& effects) {
   impl_->on_packet(now, packet, effects);
 }
+void Engine::expect(LanIndex lan, std::span<const uint8_t> soon,
+                    std::span<const uint8_t> later) const {
+  impl_->expect(lan, soon, later);
+}
 void Engine::on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects) {
   impl_->on_receive_drops(now, lan, count, effects);
 }

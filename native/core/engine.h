@@ -74,6 +74,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void on_packet(Instant now, const PacketIn& packet, Effects& effects);
+  // Packets that lie ready: the one that comes soon on this LAN, and one after it. What they will
+  // touch is fetched into the caches meanwhile. Hints: unchecked bytes, or none, and no effect.
+  void expect(LanIndex lan, std::span<const uint8_t> soon, std::span<const uint8_t> later) const;
   // Before the first packet that was queued after the drop. `count` 0: packets of that LAN may wait
   // that could not be read in time.
   void on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects);

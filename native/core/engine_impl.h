@@ -95,6 +95,7 @@ class Engine::Impl {
 
   // Inputs, as in engine.h.
   void on_packet(Instant now, const PacketIn& packet, Effects& effects);
+  void expect(LanIndex lan, std::span<const uint8_t> soon, std::span<const uint8_t> later) const;
   void on_receive_drops(Instant now, LanIndex lan, uint32_t count, Effects& effects);
   void on_link(Instant now, const LinkChange& change, Effects& effects);
   void on_interface(Instant now, LanIndex lan, const LanConfig& interface, Effects& effects);
@@ -138,7 +139,6 @@ class Engine::Impl {
 
   // --- packets (engine_packets.cc)
   void drop(Instant now, LanIndex lan, HostId host, Drop why, Effects& effects);
-  void fetch_path(uint32_t slot) const;
   [[nodiscard]] std::optional<uint32_t> admit(Instant now, const PacketIn& packet,
                                               Effects& effects);
   void take_claims(Instant now, const PacketIn& packet, uint32_t slot, Effects& effects);

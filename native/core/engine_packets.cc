@@ -67,12 +67,18 @@ void Engine::Impl::drop(Instant now, LanIndex lan, HostId host, Drop why, Effect
   report(effects, event);
 }
 
-// Among many peers each packet finds its path far from the caches. It is asked for while its peer,
-// who is as far, is looked at.
-void Engine::Impl::fetch_path(uint32_t slot) const {
-  constexpr size_t kCacheLine = 64;
-  const auto* bytes = reinterpret_cast<const char*>(&paths_[slot]);
-  for (size_t i = 0; i < offsetof(Path, recorder); i += kCacheLine) __builtin_prefetch(bytes + i);
+// Among many peers each packet finds its peer and its path far from the caches, one by way of the
+// other. So the table's place is asked for some packets ahead and, when it has come, what it leads
+// to: with all of it in memory alone a packet among a thousand peers took 240 ns instead of 600.
+void Engine::Impl::expect(LanIndex lan, std::span<const uint8_t> soon,
+                          std::span<const uint8_t> later) const {
+  peers_.fetch(glance_at_host(later));
+  const auto peer = peers_.find(glance_at_host(soon));
+  if (!peer) return;
+  const uint32_t slot = slot_of(*peer, lan);
+  fetch_ahead(&peers_[*peer], offsetof(Peer, lans) + kCacheLine);
+  fetch_ahead(&paths_[slot], sizeof(Path));
+  heap_.fetch(slot);
 }
 
 // Whether the packet's sender may speak to us here; the slot of its path if so. Takes in new hosts
@@ -87,7 +93,6 @@ std::optional<uint32_t> Engine::Impl::admit(Instant now, const PacketIn& packet,
   if (in_.to != HostId{} && in_.to != config_.host) return refuse(Drop::kNotForUs);
 
   auto peer = peers_.find(in_.host);
-  if (peer) fetch_path(slot_of(*peer, packet.lan));
   if (!plan_.allowed.everybody() && !(peer && is_admitted(packet, *peer)) &&
       !is_allowed(in_.host, packet.from, {in_.lans.data(), in_.lans.size()})) {
     return refuse(Drop::kNotAllowed);

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "wire/heartbeat.h"
 
 namespace faild {
@@ -39,6 +40,8 @@ class PeerTable {
 
   [[nodiscard]] size_t size() const { return peers_.size(); }
   [[nodiscard]] std::optional<uint32_t> find(HostId host) const;
+  // It will soon be looked for.
+  void fetch(HostId host) const { fetch_ahead(&index_[home(host)], sizeof(Place)); }
   [[nodiscard]] std::optional<uint32_t> add(HostId host);  // nullopt: full
   // The place of one that is to be forgotten becomes that of `host`. Rare, and as long as the
   // table.

@@ -34,6 +34,9 @@ class LanSocket {
   // The next packet (all but `lan` of it), whose payload is good until the next call. False: the
   // socket is empty.
   [[nodiscard]] virtual bool receive(const ClockReading& reading, PacketIn* packet) = 0;
+  // The payload of a packet that lies ready, so many after the one that receive() gave last, and
+  // unchecked: for hints alone. Empty: it is not there yet.
+  [[nodiscard]] virtual std::span<const uint8_t> glance(unsigned ahead) const = 0;
   // Never waits. What cannot be sent is counted, not retried: the next heartbeat says it better.
   virtual void send(const SendPacket& packet) = 0;
   // Packets that the kernel dropped before it queued the one that receive() gave last, since the

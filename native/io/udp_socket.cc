@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "io/errors.h"
@@ -68,6 +69,7 @@ class UdpSocket final : public LanSocket {
   [[nodiscard]] std::optional<RuntimeError> open();
   [[nodiscard]] int fd() const override { return fd_.get(); }
   [[nodiscard]] bool receive(const ClockReading& reading, PacketIn* packet) override;
+  [[nodiscard]] std::span<const uint8_t> glance(unsigned ahead) const override;
   void send(const SendPacket& packet) override;
   [[nodiscard]] uint32_t take_drops() override;
 
@@ -209,6 +211,12 @@ bool UdpSocket::receive(const ClockReading& reading, PacketIn* packet) {
     packet->payload = {buffers_[i].data(), messages_[i].msg_len};
     return true;
   }
+}
+
+std::span<const uint8_t> UdpSocket::glance(unsigned ahead) const {
+  const unsigned i = taken_ + ahead - 1;
+  if (i >= filled_) return {};
+  return {buffers_[i].data(), std::min<size_t>(messages_[i].msg_len, buffers_[i].size())};
 }
 
 // The receive timestamp; the count of drops is taken on the way.

@@ -215,4 +215,13 @@ std::optional<FrameError> parse_frame(std::span<const uint8_t> bytes, uint16_t p
   return read_udp(rest, port, verify_checksum, frame);
 }
 
+std::span<const uint8_t> glance_at_payload(std::span<const uint8_t> bytes) {
+  if (bytes.size() < kEthernetBytes) return {};
+  const uint16_t type = load_be16(&bytes[kEtherTypeAt]);
+  if (type != kEtherTypeV4 && type != kEtherTypeV6) return {};
+  const size_t ip = type == kEtherTypeV4 ? kV4Bytes : kV6Bytes;
+  const size_t headers = kEthernetBytes + ip + kUdpBytes;
+  return bytes.subspan(std::min(headers, bytes.size()));
+}
+
 }  // namespace faild

@@ -284,6 +284,10 @@ size_t encode(const Heartbeat& beat, std::span<uint8_t> out) {
   return length;
 }
 
+HostId glance_at_host(std::span<const uint8_t> bytes) {
+  return {bytes.size() < kFixedBytes ? 0 : load_be64(&bytes[kHostAt])};
+}
+
 std::optional<DecodeError> decode(std::span<const uint8_t> bytes, Heartbeat* beat) {
   if (const Error error = check_envelope(bytes)) return error;
   const uint8_t* p = bytes.data();

@@ -89,6 +89,9 @@ inline constexpr size_t kDecodeErrors = 10;
 // Writes `beat` into `out`; returns the bytes used. `out` must hold kMaxHeartbeatBytes (checked).
 [[nodiscard]] size_t encode(const Heartbeat& beat, std::span<uint8_t> out);
 
+// Whose heartbeat these bytes may be: read unchecked, for a hint and no more. Zero: nobody's.
+[[nodiscard]] HostId glance_at_host(std::span<const uint8_t> bytes);
+
 // Reads one heartbeat into `*beat`, which is only valid when no error is returned (filled in place:
 // it is large).
 [[nodiscard]] std::optional<DecodeError> decode(std::span<const uint8_t> bytes, Heartbeat* beat);

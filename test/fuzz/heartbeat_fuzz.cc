@@ -11,7 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static Heartbeat beat;  // reused, as the engine reuses its own: what is left of the last packet
                           // must not matter
   static Heartbeat again;
+  const HostId host = glance_at_host({data, size});
   if (decode({data, size}, &beat)) return 0;
+  FAILD_CHECK(host == beat.host);
   uint8_t once[kMaxHeartbeatBytes];
   const size_t length = encode(beat, once);
   FAILD_CHECK(length <= size);

@@ -23,6 +23,8 @@ void read_notices(std::span<const uint8_t> bytes) {
 
 void read_frame(std::span<const uint8_t> bytes) {
   constexpr uint16_t kPort = 9311;
+  const auto glance = glance_at_payload(bytes);
+  FAILD_CHECK(glance.empty() || &glance.back() == &bytes.back());
   for (const bool verify : {false, true}) {
     ParsedFrame frame;
     if (parse_frame(bytes, kPort, verify, &frame)) continue;

@@ -203,6 +203,28 @@ TEST_CASE("arrivals lie in the past and follow each other") {
   CHECK(count == 100);
 }
 
+TEST_CASE("what lies ready can be glanced at, and nothing behind it") {
+  Cable cable;
+  for (uint64_t id = 11; id <= 13; id++) {
+    Heartbeat beat = inquiry();
+    beat.host = HostId{id};
+    cable.send(frame_of(beat, id == 13));
+  }
+  PacketIn packet;
+  pollfd wait{cable.socket->fd(), POLLIN, 0};
+  REQUIRE(poll(&wait, 1, 2000) == 1);
+  REQUIRE(cable.socket->receive(read_clocks(), &packet));
+  const Instant patience = monotonic_now() + Duration::seconds(2);
+  while (cable.socket->glance(2).empty() && monotonic_now() < patience) continue;
+  CHECK(glance_at_host(packet.payload) == HostId{11});
+  CHECK(glance_at_host(cable.socket->glance(1)) == HostId{12});
+  CHECK(glance_at_host(cable.socket->glance(2)) == HostId{13});
+  CHECK(cable.socket->glance(3).empty());
+  REQUIRE(cable.socket->receive(read_clocks(), &packet));
+  CHECK(glance_at_host(packet.payload) == HostId{12});
+  CHECK(glance_at_host(cable.socket->glance(1)) == HostId{13});
+}
+
 // The kernel may hand over the last frames only while we read; what it keeps back is less than a
 // thousand (net.core.netdev_max_backlog).
 TEST_CASE("what the kernel dropped is reported once") {

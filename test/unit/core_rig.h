@@ -105,6 +105,7 @@ class Rig {
     packet.lan = LanIndex{static_cast<uint8_t>(lan)};
     packet.from = from;
     packet.payload = {bytes_.data(), size};
+    engine->expect(packet.lan, packet.payload, packet.payload);
     engine->on_packet(now, packet, *effects);
     finish();
   }

@@ -115,6 +115,7 @@ TEST_CASE("what is built is read") {
       CHECK(frame.from == addresses.from);
       CHECK(frame.to == addresses.to);
       CHECK(frame.from_mac == addresses.from_mac);
+      CHECK(glance_at_payload(bytes).data() == frame.payload.data());
       CHECK(std::equal(frame.payload.begin(), frame.payload.end(), payload.begin(), payload.end()));
     }
   }
@@ -162,6 +163,17 @@ TEST_CASE("IPv4 options are stepped over") {
   frame.insert(frame.begin() + 34, {1, 1, 1, 1});
   frame[17] = static_cast<uint8_t>(frame[17] + 4);
   CHECK(refusal(with(frame, 14, 0x46)) == "none");
+}
+
+TEST_CASE("a glance goes no further than the frame") {
+  for (const Bytes& whole : {built(v4(), Bytes(40, 7)), built(v6(), Bytes(40, 7))}) {
+    for (size_t size = 0; size < whole.size(); size++) {
+      const std::span<const uint8_t> cut = std::span(whole).first(size);
+      const auto payload = glance_at_payload(cut);
+      REQUIRE((payload.empty() || payload.data() + payload.size() == cut.data() + cut.size()));
+    }
+  }
+  CHECK(glance_at_payload(with(built(v4(), Bytes(40, 7)), 12, 0x86)).empty());
 }
 
 TEST_CASE("a frame cut or damaged anywhere is refused or read, never more") {

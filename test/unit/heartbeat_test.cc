@@ -119,6 +119,7 @@ TEST_CASE("a heartbeat cut anywhere is too short") {
     for (size_t size = 0; size < whole.size(); size++) {
       Bytes cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
       REQUIRE(refusal(cut) == "too-short");
+      REQUIRE((glance_at_host(cut) == HostId{}) == (size < 72));
       if (size < 72) continue;
       // With a length field that agrees, a list ends early; only the extensions may be cut
       // unnoticed.
