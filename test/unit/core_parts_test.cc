@@ -37,6 +37,8 @@ TEST_CASE("the deadline heap agrees with a sorted list") {
           std::min_element(list.begin(), list.end(), [](const auto& a, const auto& b) {
             return a.second != b.second ? a.second < b.second : a.first < b.first;
           });
+      const auto kept = list.find(slot);
+      CHECK(heap.find(slot) == (kept == list.end() ? std::nullopt : std::optional(kept->second)));
       REQUIRE(heap.top().has_value() == !list.empty());
       if (list.empty()) continue;
       CHECK(heap.top()->slot == first->first);
