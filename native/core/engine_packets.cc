@@ -76,8 +76,8 @@ void Engine::Impl::expect(LanIndex lan, std::span<const uint8_t> soon,
   const auto peer = peers_.find(glance_at_host(soon));
   if (!peer) return;
   const uint32_t slot = slot_of(*peer, lan);
-  fetch_ahead(&peers_[*peer], offsetof(Peer, lans) + kCacheLine);
-  fetch_ahead(&paths_[slot], sizeof(Path));
+  fetch_ahead(&peers_[*peer], kCacheLine);
+  fetch_ahead(&paths_[slot], offsetof(Path, recorder) + sizeof(FlightRecorder));
   heap_.fetch(slot);
 }
 

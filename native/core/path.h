@@ -23,6 +23,7 @@
 
 #include "base/ids.h"
 #include "base/net.h"
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "core/config.h"
 #include "core/events.h"
@@ -32,75 +33,78 @@ namespace faild {
 
 enum class HeardByPeer : uint8_t { kUnknown, kYes, kNo };
 
-struct Path {
+// What every packet of a healthy path looks at or changes lies first, in few cache lines: among
+// many peers each of them is a miss.
+struct alignas(kCacheLine) Path {
   // Does it exist: the peer has an address on this LAN, or was heard on it.
   bool known = false;
   std::optional<uint8_t> remote_lan;  // which of the peer's adverts describes its place on this LAN
 
   PathState state = PathState::kUnknown;
-  Reason reason = Reason::kNone;
-  Instant since;
-
-  // We hear the peer.
-  bool hearing = false;
-  uint32_t good = 0;                   // good packets in a row
-  std::optional<Instant> heard_at;     // arrival of the last one
-  Duration interval;                   // between the packets that we may expect
-  std::optional<uint32_t> sequence;    // of its last broadcast INQ
-  std::optional<uint32_t> echo;        // our INQ that its last ACK to a broadcast answered
-  std::optional<uint32_t> solicited;   // of its last solicit to us, a sequence of its own
-  std::optional<Instant> answered_at;  // when we last answered one; real clock
-  Instant broadcast_until;             // so far its budget of broadcast ACKs is spent; real clock
+  bool hearing = false;  // we hear the peer
 
   // The peer hears us.
   HeardByPeer heard_by_peer = HeardByPeer::kUnknown;
   bool acked = false;     // its current incarnation has ACKed ours, on this LAN
   bool doubtful = false;  // a not-heard verdict: whatever it says now, it has to prove itself
 
+  // How well it works while it is heard.
+  bool suspect = false;        // its LAN was judged dead; not heard since
+  std::optional<Reason> gray;  // kLossy or kSlow: heard, but judged not worth using
+  uint8_t flaps = 0;           // doublings of what revalidation needs
+  uint32_t good = 0;           // good packets in a row
+  LossShare loss;              // smoothed over some 64 packets
+  uint32_t drops_seen = 0;     // `DetectorRules::drops` at the last regular packet
+
+  std::optional<uint32_t> sequence;  // of its last broadcast INQ
+  Duration interval;                 // between the packets that we may expect
+  std::optional<Instant> heard_at;   // arrival of the last one
+  uint64_t received = 0, lost = 0;
+
+  MacAddress mac;                        // the peer's, as seen on this LAN
+  IpAddress heard_from;                  // its probe's source
+  std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN
+
   // The solicited handshake.
   std::optional<Instant> solicit_at;         // when to ask (again)
   std::optional<uint32_t> solicit_sequence;  // asked and not yet answered
-  Instant solicit_sent;
-  Duration solicit_backoff;
-  std::optional<Duration> round_trip;
 
   // A path that is never heard at all while the peer is up elsewhere is judged then.
   std::optional<Instant> introduce_at;
-
-  // Where the traffic for the peer's addresses on this LAN goes. The planner's; see planner.h.
-  std::optional<LanIndex> via;       // in force: it takes this LAN
-  std::optional<LanIndex> standby;   // prepared: it would take this LAN
-  bool untold = false;               // `via` has changed, but no address was there to report it by
-  bool returning = false;            // both LANs serve until `return_at`
   std::optional<Instant> return_at;  // hold time or settling time ends
   // down but being revalidated: move after all if it takes longer than this
   std::optional<Instant> patience_at;
-  bool suspect = false;           // its LAN was judged dead; not heard since
-  bool forced = false;            // moved by the operator, not by a verdict
-  bool return_permitted = false;  // manual switchback: the operator said so
-
-  Instant verdict_at;                // real clock
-  Duration detect;                   // last packet heard -> verdict
-  uint32_t missed = 0;               // packets that should have come by the verdict
-  std::optional<LanIndex> last_via;  // where the traffic was before it came back
-
-  MacAddress mac;        // the peer's, as seen on this LAN
-  Instant mac_at;        // when it was taken over; real clock
-  IpAddress heard_from;  // its probe's source
-  bool neighbour_wanted = false, neighbour_set = false;
-  bool neighbour_moved = false;          // what is set bears another MAC address than `mac`
-  std::optional<uint32_t> missing_slot;  // place in our missing list for this LAN
-
-  uint64_t received = 0, lost = 0;
-  uint32_t failovers = 0;
-
-  // How well it works while it is heard.
-  LossShare loss;              // smoothed over some 64 packets
-  std::optional<Reason> gray;  // kLossy or kSlow: heard, but judged not worth using
-  uint8_t flaps = 0;           // doublings of what revalidation needs
-  uint32_t drops_seen = 0;     // `DetectorRules::drops` at the last regular packet
+  Instant since;  // of `state`
 
   FlightRecorder recorder;
+
+  // What few packets touch.
+
+  Reason reason = Reason::kNone;
+  std::optional<uint32_t> echo;        // our INQ that its last ACK to a broadcast answered
+  std::optional<uint32_t> solicited;   // of its last solicit to us, a sequence of its own
+  std::optional<Instant> answered_at;  // when we last answered one; real clock
+  Instant broadcast_until;             // so far its budget of broadcast ACKs is spent; real clock
+  Instant solicit_sent;
+  Duration solicit_backoff;
+  std::optional<Duration> round_trip;
+  Instant mac_at;  // when `mac` was taken over; real clock
+  bool neighbour_wanted = false, neighbour_set = false;
+  bool neighbour_moved = false;  // what is set bears another MAC address than `mac`
+
+  // Where the traffic for the peer's addresses on this LAN goes. The planner's; see planner.h.
+  bool untold = false;               // `via` has changed, but no address was there to report it by
+  bool returning = false;            // both LANs serve until `return_at`
+  bool forced = false;               // moved by the operator, not by a verdict
+  bool return_permitted = false;     // manual switchback: the operator said so
+  std::optional<LanIndex> via;       // in force: it takes this LAN
+  std::optional<LanIndex> standby;   // prepared: it would take this LAN
+  std::optional<LanIndex> last_via;  // where the traffic was before it came back
+  uint32_t failovers = 0;
+
+  uint32_t missed = 0;  // packets that should have come by the verdict
+  Instant verdict_at;   // real clock
+  Duration detect;      // last packet heard -> verdict
 };
 
 // What the detector is told of a LAN's paths: by the plan (config.h), and by this host's kernel.

@@ -14,23 +14,25 @@
 
 namespace faild {
 
-struct Peer {
-  HostId host;
+// What every packet of a healthy peer looks at or changes lies first, in one cache line.
+struct alignas(kCacheLine) Peer {
   Incarnation incarnation;
-  HostName name;
-  bool requestor = false;
   Duration interval;  // announced
   // Its run has ended, as it has said: what arrives of it before then is a remnant.
   std::optional<Instant> remnants_until;
-  bool drained = false;   // it says that it may fall silent by plan
-  Instant claimed_at;     // arrival of the packet that said so, or not
-  Instant drained_until;  // so far its budget of changes of that is spent
-  bool untold = false;    // it has yet to acknowledge whether we are drained
+  Instant claimed_at;  // arrival of the packet that last said whether it is `drained`
+  uint32_t advert_version = 0;
+  bool requestor = false;
+  bool drained = false;  // it says that it may fall silent by plan
+  bool untold = false;   // it has yet to acknowledge whether we are drained
   // wants to move but had no fresh alternate: look again when it is heard
   bool waiting = false;
-  uint32_t advert_version = 0;
-  Instant learned_at;                       // when its name and places were last taken over
   BoundedVector<LanAdvert, kMaxLans> lans;  // its places, in its own order
+
+  Instant learned_at;     // when its name and places were last taken over
+  Instant drained_until;  // so far its budget of changes of `drained` is spent
+  HostId host;
+  HostName name;
 };
 
 class PeerTable {
