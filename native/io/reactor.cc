@@ -120,7 +120,7 @@ void Reactor::run_until(Instant end, const bool& done) {
 
 void Reactor::wait(Instant until) {
   if (pace_.polling()) {
-    until = std::min(until, now_ + Pace::quantum(engine_->shortest_interval()));
+    until = std::min(until, now_ + Pace::nap(engine_->shortest_interval()));
   }
   if (resync_.pending()) until = std::min(until, resync_.not_before());
   if (snapshot_.active() || !heard_all_) until = now_;

@@ -68,4 +68,10 @@ TEST_CASE("many packets make the loop poll, few make it wake") {
   CHECK_FALSE(pace.polling());
 }
 
+TEST_CASE("a nap is a small part of the shortest interval") {
+  CHECK(Pace::nap(Duration::ms(20)) == Duration::us(2500));
+  CHECK(Pace::nap(Duration::us(50)) == Duration::us(50));
+  CHECK(Pace::nap(Duration::seconds(3600)) == Duration::ms(5));  // the ring holds what comes
+}
+
 }  // namespace faild
