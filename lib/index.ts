@@ -4,7 +4,6 @@
 export { ConfigFaults, FaildError, type Fault } from './base/errors.js';
 export { version } from './base/version.js';
 export type { CutAnswer, CutOrder } from './cluster/cuts.js';
-export type { EventStream } from './cluster/event-queue.js';
 export type { Recent } from './cluster/event-ring.js';
 export type {
   EventDetails,
@@ -22,6 +21,7 @@ export { cleanup, type EmbedderOptions, Faild } from './cluster/faild.js';
 export type { HostDrainAction, HostDrainAnswer } from './cluster/host-drain.js';
 export type { MoveAction, MoveAnswer, MoveScope } from './cluster/moves.js';
 export { configuredPolicy, type Plan, type Policy, type PolicyInput } from './cluster/policy.js';
+export type { EventStream } from './cluster/reader-queue.js';
 export type {
   Status,
   StatusAlternate,

@@ -22,11 +22,11 @@ import {
   native,
 } from '../engine/native.js';
 import { Snapshots } from '../engine/snapshots.js';
+import { Tap, type TapListener } from '../engine/tap.js';
 import { Told } from '../engine/told.js';
 import { answerCut, type CutAnswer, type CutOrder, checkCut } from './cuts.js';
 import { readDrained, writeDrained } from './drained.js';
 import { engineConfig, timingsOf } from './engine-config.js';
-import { EventQueue, type EventStream } from './event-queue.js';
 import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
 import {
@@ -48,6 +48,7 @@ import {
 } from './moves.js';
 import { Peers } from './peers.js';
 import { configuredPolicy, makePlan, type Policy } from './policy.js';
+import { type EventStream, ReaderQueue } from './reader-queue.js';
 import { buildStatus, type RunFacts, type Status } from './status.js';
 
 /** Twice the engine's event ring: a reader that keeps up loses nothing, whatever comes at once. */
@@ -92,9 +93,10 @@ export class Faild implements AsyncDisposable {
   #facts: RunFacts;
   readonly #peers: Peers;
   readonly #told = new Told();
-  readonly #readers = new Set<EventQueue>();
+  readonly #readers = new Set<ReaderQueue<FaildEvent>>();
   readonly #recent = new EventRing(recentCapacity);
   readonly #snapshots: Snapshots;
+  readonly #tap: Tap;
   /** Plans are made one after another, each from what the last has left. */
   #planning: Promise<unknown> = Promise.resolve();
   #undelivered: NativeEvent[] = [];
@@ -141,6 +143,7 @@ export class Faild implements AsyncDisposable {
     this.#engine = new native.Engine(settings, () => this.#onWake());
     this.#commands = new Commands(this.#engine, () => this.#onWake());
     this.#snapshots = new Snapshots(this.#engine, (taken) => this.#peers.update(taken));
+    this.#tap = new Tap(this.#engine, this.#commands, native.monotonicUs);
     this.#engine.start();
     this.#alive = setInterval(() => {}, longestTimerMs);
     this.#facts = { version, config, identity, plan, engine: this.#engine.facts() };
@@ -163,7 +166,7 @@ export class Faild implements AsyncDisposable {
     since?: number | undefined;
   } = {}): EventStream {
     const makeLost = (count: number): FaildEvent => lostEvent(count, readClock());
-    const queue = new EventQueue(capacity, makeLost, (reader) => this.#readers.delete(reader));
+    const queue = new ReaderQueue(capacity, makeLost, (reader) => this.#readers.delete(reader));
     if (since !== undefined) {
       for (const event of this.recentEvents({ since }).events) queue.push(event);
     }
@@ -185,8 +188,7 @@ export class Faild implements AsyncDisposable {
 
   /** The same, with what the engine has measured of itself and of the kernel since its start. */
   async measured(): Promise<Measured> {
-    if (this.#stopped !== undefined)
-      throw new FaildError('ESTOPPED', 'this faild has been stopped');
+    this.#throwIfStopped();
     const look = await this.#snapshots.look();
     const { histograms } = look.snapshot;
     return { status: buildStatus(look, this.#facts, readClock()), histograms };
@@ -263,6 +265,16 @@ export class Faild implements AsyncDisposable {
     return { taken, now: readClock() };
   }
 
+  /** Probes as they pass, from now on, until `leave` or the end; and the clocks at that moment. */
+  async tapProbes(
+    query: NativeProbeQuery,
+    listener: TapListener,
+  ): Promise<{ now: ClockReading; leave: () => void }> {
+    this.#throwIfStopped();
+    const leave = await this.#tap.listen(query, listener);
+    return { now: readClock(), leave };
+  }
+
   /** Grows while the engine's thread goes round; an idle one sleeps until something happens. */
   get rounds(): number {
     return this.#engine.heartbeatCount();
@@ -316,6 +328,11 @@ export class Faild implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped === undefined) return;
+    throw new FaildError('ESTOPPED', 'this faild has been stopped');
   }
 
   #changePlan(change: (facts: RunFacts) => Promise<Partial<RunFacts>>): Promise<void> {
@@ -401,6 +418,7 @@ export class Faild implements AsyncDisposable {
 
   async #endReaders(): Promise<void> {
     this.#onWake();
+    this.#tap.end();
     this.#commands.failAll(new FaildError('ESTOPPED', 'this faild has been stopped'));
     await this.#delivering;
     clearInterval(this.#alive);

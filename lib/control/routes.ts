@@ -20,26 +20,21 @@
 //
 // Whoever POSTs must own the daemon.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClockReading } from '../base/clock.js';
 import { ConfigFaults, codeOf, FaildError, messageOf } from '../base/errors.js';
 import { readDuration } from '../base/units.js';
 import { type CutAnswer, type CutOrder, cutDirections } from '../cluster/cuts.js';
-import type { EventStream } from '../cluster/event-queue.js';
 import type { Recent } from '../cluster/event-ring.js';
 import type { FaildEvent } from '../cluster/events.js';
 import { type ExplainFacts, explain } from '../cluster/explain.js';
 import type { HostDrainAnswer } from '../cluster/host-drain.js';
 import { findPeer, type MoveAnswer, type MoveScope } from '../cluster/moves.js';
-import {
-  beginProbes,
-  type MissedProbes,
-  namesOf,
-  type ProbeScope,
-  type ProbeSource,
-  queryOf,
-} from '../cluster/probes-live.js';
+import { type MissedProbes, namesOf, type ProbeScope, queryOf } from '../cluster/probes-live.js';
+import type { EventStream } from '../cluster/reader-queue.js';
 import type { RoundTrip } from '../cluster/round-trips.js';
 import type { Status } from '../cluster/status.js';
 import { type Head, headOf, pathsView, peersView } from '../cluster/views.js';
+import type { NativeProbeQuery, NativeProbes } from '../engine/native.js';
 import { type SeenProbe, seenIn } from '../engine/probes.js';
 import { metricsType } from '../metrics/metrics-server.js';
 import type { ReloadAnswer, Reloaded } from './reload.js';
@@ -50,7 +45,7 @@ export interface ControlTarget {
   events(options: { since?: number | undefined }): EventStream;
   recentEvents(options: { since?: number | undefined }): Promise<Recent>;
   explainFacts(): ExplainFacts;
-  probes: ProbeSource['probes'];
+  probes(query: NativeProbeQuery): Promise<{ taken: NativeProbes; now: ClockReading }>;
   followProbes(
     scope: ProbeScope,
     gone: AbortSignal,
@@ -119,7 +114,7 @@ const routes: Record<string, Route> = {
     query: ['peer', 'lan'],
     run: async (running, response, query) => {
       const scope = probeScopeOf(query);
-      await beginProbes(running, scope); // what is wrong is said before the stream begins
+      queryOf(await running.status(), scope); // what is wrong is said before the stream begins
       const listener = new AbortController();
       response.once('close', () => listener.abort());
       await stream(response, running.followProbes(scope, listener.signal), (line) =>

@@ -15,6 +15,7 @@ import type {
   NativeProbes,
   NativeRuntimeConfig,
   NativeSnapshot,
+  NativeTappedProbe,
 } from './shapes.js';
 
 const snapshotTimeoutMs = 2000;
@@ -93,6 +94,10 @@ export function withSnapshots(Raw: RawEngineClass): NativeEngineClass {
 
     heartbeatCount(): number {
       return this.#raw.heartbeatCount();
+    }
+
+    drainTap(room: number): NativeTappedProbe[] {
+      return this.#raw.drainTap(room);
     }
 
     drain(): { events: NativeEvent[]; lost: number } {

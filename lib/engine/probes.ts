@@ -34,18 +34,22 @@ export interface RecordedProbe extends ProbeFacts {
   atUs: number;
 }
 
-/** `number`: its place in its ring, since the engine's start; `monotonicUs`: CLOCK_MONOTONIC. */
-export interface NumberedProbe extends ProbeFacts {
-  number: number;
+/** `monotonicUs`: CLOCK_MONOTONIC. */
+export interface TimedProbe extends ProbeFacts {
   monotonicUs: number;
 }
 
 /** `at`: ISO 8601, UTC, to the microsecond; `peer` null: sent to everybody. */
-export interface SeenProbe extends ProbeFacts {
+export interface SeenProbe extends TimedProbe {
   at: string;
-  monotonicUs: number;
   lan: string;
   peer: { id: string; name: string } | null;
+}
+
+/** Where it passed, as the engine says it. */
+export interface PassedProbe extends TimedProbe {
+  host: string | null;
+  lan: number;
 }
 
 /** Who is called what. */
@@ -57,14 +61,13 @@ export interface ProbeNames {
 /** A greater step in the sequence is a restart and no loss. */
 const largestLoss = 1000;
 
-/** A ring, oldest first. `previous`: the regular probe before its first one, where that is known. */
-export function annotate(recording: NativeRecording, previous?: NativeProbe): NumberedProbe[] {
-  const { count, probes, intervalUs } = recording;
-  let last = previous;
-  return probes.map((probe, at) => {
+/** A ring, oldest first. */
+export function annotate({ probes, intervalUs }: NativeRecording): TimedProbe[] {
+  let last: NativeProbe | undefined;
+  return probes.map((probe) => {
     const facts = factsOf(probe, last, intervalUs);
     if (isRegular(probe)) last = probe;
-    return { number: count - probes.length + at + 1, monotonicUs: probe.atUs, ...facts };
+    return { monotonicUs: probe.atUs, ...facts };
   });
 }
 
@@ -92,13 +95,15 @@ export function ofPath(taken: NativeProbes, host: string, lan: number): Recorded
 /** All of them, by the time. */
 export function seenIn(taken: NativeProbes, names: ProbeNames, now: ClockReading): SeenProbe[] {
   return taken.recordings
-    .flatMap((ring) => annotate(ring).map((probe) => see(probe, ring, names, now)))
+    .flatMap((ring) => {
+      const { host, lan } = ring;
+      return annotate(ring).map((probe) => see({ host, lan, ...probe }, names, now));
+    })
     .sort((a, b) => a.monotonicUs - b.monotonicUs);
 }
 
 export function see(
-  { number: _, monotonicUs, ...facts }: NumberedProbe,
-  { host, lan }: Pick<NativeRecording, 'host' | 'lan'>,
+  { host, lan, monotonicUs, ...facts }: PassedProbe,
   names: ProbeNames,
   now: ClockReading,
 ): SeenProbe {
@@ -111,16 +116,17 @@ export function see(
   };
 }
 
-function relativeTo(originUs: number, probes: readonly NumberedProbe[]): RecordedProbe[] {
+function relativeTo(originUs: number, probes: readonly TimedProbe[]): RecordedProbe[] {
   return probes
-    .map(({ number: _, monotonicUs, ...facts }) => ({
+    .map(({ monotonicUs, ...facts }) => ({
       atUs: Math.round(monotonicUs - originUs),
       ...facts,
     }))
     .sort((a, b) => a.atUs - b.atUs);
 }
 
-function factsOf(
+/** `last`: the regular probe before it, where that is known. */
+export function factsOf(
   probe: NativeProbe,
   last: NativeProbe | undefined,
   intervalUs: number,

@@ -171,8 +171,6 @@ export interface NativeRecording {
   host: string | null;
   lan: number;
   intervalUs: number;
-  /** All that were ever noted; the last of `probes` has this number. */
-  count: number;
   /** Oldest first. */
   probes: NativeProbe[];
 }
@@ -180,11 +178,19 @@ export interface NativeDump {
   path: NativeRecording;
   lan: NativeRecording;
 }
-/** `null`: of everybody, on all LANs. Rings whose last probe is older than `sinceUs` are left out. */
+/** `null`: of everybody, on all LANs. */
 export interface NativeProbeQuery {
   host: string | null;
   lan: number | null;
-  sinceUs: number;
+}
+/** A probe as it passes. `host` null: it goes to everybody on the LAN. */
+export interface NativeTappedProbe extends NativeProbe {
+  host: string | null;
+  lan: number;
+  /** As that of a recording. */
+  intervalUs: number;
+  /** Probes of the tap that were lost directly before this one. */
+  lostBefore: number;
 }
 export interface NativeProbes {
   takenUs: number;
@@ -291,7 +297,9 @@ export type NativeCommand =
    */
   | { kind: 'mute'; lan: number; in: boolean; out: boolean; lengthUs: number }
   /** Refused with ENOENT when it is not muted. */
-  | { kind: 'unmute'; lan: number };
+  | { kind: 'unmute'; lan: number }
+  /** From now on these probes can be had by drainTap(); null: none. */
+  | { kind: 'tap'; watch: NativeProbeQuery | null };
 
 /**
  * The engine on its own thread. Every method is for the thread that made it. Errors carry `code`
@@ -322,6 +330,11 @@ export interface NativeEngine {
   snapshot(): Promise<NativeSnapshot>;
   /** What the flight recorder holds; likewise. */
   probes(query: NativeProbeQuery): Promise<NativeProbes>;
+  /**
+   * What the tap holds, oldest first, so many at most; the rest is passed over, and counted. Nobody
+   * is woken for it: who listens looks again and again.
+   */
+  drainTap(room: number): NativeTappedProbe[];
   /** Grows while the engine's thread makes progress. */
   heartbeatCount(): number;
 }

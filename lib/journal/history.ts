@@ -10,9 +10,9 @@ import { readFile } from 'node:fs/promises';
 
 import { wallMs } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
-import type { EventStream } from '../cluster/event-queue.js';
 import type { Recent } from '../cluster/event-ring.js';
 import type { FaildEvent } from '../cluster/events.js';
+import type { EventStream } from '../cluster/reader-queue.js';
 import { Appender, listSegments } from './history-files.js';
 
 /** Some thousand events: what a bad minute brings while the disk does not take any. */

@@ -11,7 +11,7 @@ type Recorded = Pick<Status, 'engine' | 'ageUs'> & { probes: SeenProbe[] };
 
 /** `12:00:00.123456  A  <- host2  inq  4711  gap 10 ms, 80 us late` */
 export function renderSeen(line: SeenProbe | MissedProbes): string {
-  if ('more' in line) return `${' '.repeat(15)}  ${placeOf(line)}(${line.more} more)\n`;
+  if ('more' in line) return `${' '.repeat(15)}  (${line.more} more)\n`;
   const what = `${line.kind.padEnd(11)} ${String(line.sequence).padStart(8)}`;
   const text = `${line.at.slice(11, 26)}  ${placeOf(line)}${what}  ${notesOn(line)}`;
   return `${text.trimEnd()}\n`;
@@ -42,10 +42,9 @@ export function renderRecorded(probes: readonly RecordedProbe[]): string[] {
   );
 }
 
-function placeOf(line: SeenProbe | MissedProbes): string {
-  const arrow = 'more' in line ? '  ' : arrowOf(line);
+function placeOf(line: SeenProbe): string {
   const peer = line.peer === null ? 'everybody' : line.peer.name;
-  return `${line.lan}  ${arrow} ${peer.padEnd(12)}  `;
+  return `${line.lan}  ${arrowOf(line)} ${peer.padEnd(12)}  `;
 }
 
 function arrowOf({ direction }: ProbeFacts): string {

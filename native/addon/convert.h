@@ -17,7 +17,8 @@ namespace faild {
 [[nodiscard]] LanConfig to_lan_config(const Fields& from);
 [[nodiscard]] RuntimeConfig to_runtime_config(const Fields& from);
 [[nodiscard]] Command to_command(const Napi::Value& value, size_t lan_count);
-[[nodiscard]] ProbeQuery to_probe_query(const Napi::Value& value, size_t lan_count);
+[[nodiscard]] ProbeQuery to_probe_query(const Napi::Value& value, const char* what,
+                                        size_t lan_count);
 [[nodiscard]] LanIndex to_lan(const Napi::Value& value, const Where& where, size_t lan_count);
 // A VirtualRouteOp that was carried out, as a dump of the kernel would show it.
 [[nodiscard]] KernelEntry to_kernel_entry(const Fields& from);
@@ -45,6 +46,7 @@ template <size_t N>
 [[nodiscard]] Napi::Object from_effects(Napi::Env env, const Effects& effects);
 [[nodiscard]] Napi::Array from_paths(Napi::Env env, const std::vector<PathRow>& paths);
 [[nodiscard]] Napi::Object from_snapshot(Napi::Env env, const Snapshot& snapshot);
+[[nodiscard]] Napi::Object from_tapped(Napi::Env env, const TappedProbe& probe);
 // Of a snapshot that was asked for with a query.
 [[nodiscard]] Napi::Object from_probes(Napi::Env env, const Snapshot& snapshot);
 [[nodiscard]] Napi::Object from_facts(Napi::Env env, const RuntimeFacts& facts);

@@ -15,8 +15,8 @@ constexpr std::array<const char*, 3> kDestinations = {"broadcast", "multicast",
 constexpr std::array<const char*, 2> kSources = {"own", "alternate"};  // SourceAddress
 constexpr std::array<const char*, 2> kEntries = {"route", "rule"};     // RouteKey::Kind
 // Command::Kind
-constexpr std::array<const char*, 8> kCommands = {"set-plan", "switchback", "failover", "bye",
-                                                  "cleanup",  "probe",      "mute",     "unmute"};
+constexpr std::array<const char*, 9> kCommands = {
+    "set-plan", "switchback", "failover", "bye", "cleanup", "probe", "mute", "unmute", "tap"};
 
 constexpr Duration kMaxRtoMin = Duration::seconds(10);
 constexpr Duration kMaxHold = Duration::seconds(30 * 24 * 3600);
@@ -177,6 +177,9 @@ Command to_command(const Napi::Value& value, size_t lan_count) {
   }
   if (command.kind == Command::Kind::kMute || command.kind == Command::Kind::kUnmute) {
     command.lan = to_lan(from.at("lan"), from.where("lan"), lan_count);
+  }
+  if (command.kind == Command::Kind::kTap && !from.at("watch").IsNull()) {
+    command.tap = to_probe_query(from.at("watch"), "command.watch", lan_count);
   }
   const bool probe = command.kind == Command::Kind::kProbe;
   if (probe || command.kind == Command::Kind::kSwitchback ||

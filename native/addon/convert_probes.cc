@@ -17,40 +17,35 @@ Napi::Object from_probe(Napi::Env env, const Probe& probe) {
   return object;
 }
 
-// From the first probe on that is not too old.
-Napi::Object from_recording(Napi::Env env, const Recording& recording, Instant since) {
+Napi::Object from_recording(Napi::Env env, const Recording& recording) {
   Napi::Object object = Napi::Object::New(env);
-  Napi::Array probes = Napi::Array::New(env);
+  Napi::Array probes = Napi::Array::New(env, recording.probes.size());
   uint32_t taken = 0;
-  for (const Probe& probe : recording.probes) {
-    if (taken > 0 || probe.at >= since) probes.Set(taken++, from_probe(env, probe));
-  }
+  for (const Probe& probe : recording.probes) probes.Set(taken++, from_probe(env, probe));
   const bool everybody = recording.host == HostId{};
   object.Set("host", everybody ? env.Null() : from_id(env, recording.host.value));
   object.Set("lan", recording.lan.value);
   object.Set("intervalUs", from_us(env, recording.interval));
-  object.Set("count", static_cast<double>(recording.count));
   object.Set("probes", probes);
   return object;
 }
 
 Napi::Object from_dump(Napi::Env env, const ProbeDump& dump) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("path", from_recording(env, dump.path, Instant()));
-  object.Set("lan", from_recording(env, dump.lan, Instant()));
+  object.Set("path", from_recording(env, dump.path));
+  object.Set("lan", from_recording(env, dump.lan));
   return object;
 }
 
 }  // namespace
 
-ProbeQuery to_probe_query(const Napi::Value& value, size_t lan_count) {
-  const Fields from(value, "query");
+ProbeQuery to_probe_query(const Napi::Value& value, const char* what, size_t lan_count) {
+  const Fields from(value, what);
   ProbeQuery query;
   const Napi::Value host = from.at("host"), lan = from.at("lan");
   if (failed(value.Env())) return query;
   if (!host.IsNull()) query.host = {read_id(host, from.where("host"), false)};
   if (!lan.IsNull()) query.lan = to_lan(lan, from.where("lan"), lan_count);
-  query.since = read_instant_us(from.at("sinceUs"), from.where("sinceUs"));
   return query;
 }
 
@@ -66,12 +61,22 @@ Napi::Object from_event(Napi::Env env, const Event& event, std::span<const Probe
   return object;
 }
 
+Napi::Object from_tapped(Napi::Env env, const TappedProbe& probe) {
+  Napi::Object object = from_probe(env, probe.probe);
+  const bool everybody = probe.host == HostId{};
+  object.Set("host", everybody ? env.Null() : from_id(env, probe.host.value));
+  object.Set("lan", probe.lan.value);
+  object.Set("intervalUs", from_us(env, probe.interval));
+  object.Set("lostBefore", probe.lost_before);
+  return object;
+}
+
 Napi::Object from_probes(Napi::Env env, const Snapshot& snapshot) {
   Napi::Object object = Napi::Object::New(env);
   Napi::Array recordings = Napi::Array::New(env, snapshot.recordings.size());
   for (uint32_t i = 0; i < snapshot.recordings.size(); i++) {
     const Napi::HandleScope scope(env);
-    recordings.Set(i, from_recording(env, snapshot.recordings[i], snapshot.query->since));
+    recordings.Set(i, from_recording(env, snapshot.recordings[i]));
   }
   object.Set("takenUs", from_us(env, snapshot.taken));
   object.Set("recordings", recordings);

@@ -149,7 +149,7 @@ class VirtualEngine : public Napi::ObjectWrap<VirtualEngine> {
   // Through the same filler as the real engine's.
   Napi::Value probes(const Napi::CallbackInfo& info) {
     const Instant now = read_now(info[0]);
-    const ProbeQuery query = to_probe_query(info[1], engine_->lan_count());
+    const ProbeQuery query = to_probe_query(info[1], "query", engine_->lan_count());
     if (failed(info.Env())) return info.Env().Undefined();
     Snapshot snapshot;
     snapshot.query = query;

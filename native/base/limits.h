@@ -42,10 +42,15 @@ inline constexpr size_t kProbesKept = 8;
 // of a LAN that was judged dead: so many of its paths are dumped
 inline constexpr size_t kDumpsPerLan = 4;
 
+// Probes of one step for who listens: all that it sends, and what has arrived.
+inline constexpr size_t kMaxTappedPerStep = kMaxSendsPerStep + 1;
+
 // Between the threads.
 inline constexpr size_t kEventRingSlots = 4096;
 inline constexpr size_t kCommandQueueSlots = 256;
 inline constexpr size_t kDumpRingSlots = 64;
 inline constexpr size_t kMaxRecordings = 1024;  // read at a time
+// For whoever follows probes one by one, 320 KB: two seconds of a peer on two LANs at 1 ms.
+inline constexpr size_t kTapRingSlots = 8192;
 
 }  // namespace faild

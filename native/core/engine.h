@@ -54,6 +54,7 @@ struct Command {
     // is muted already. EHOSTUNREACH: no peer is up on it, or one is up nowhere else.
     kMute,
     kUnmute,  // before its time; ENOENT: it is not muted
+    kTap,     // from now on each probe that `tap` wants goes into Effects::tapped; none: no more
   } kind = Kind::kSetPlan;
   uint32_t id = 0;  // comes back in the answer
   Plan plan;
@@ -63,6 +64,7 @@ struct Command {
     bool in = false, out = false;
     Duration length;
   } mute;
+  std::optional<ProbeQuery> tap;
 };
 
 class Engine {

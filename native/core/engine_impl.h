@@ -223,12 +223,19 @@ class Engine::Impl {
   void answer_probe(Instant now, uint32_t slot, Duration round_trip, Effects& effects);
   void refresh_advert();
   [[nodiscard]] SendPacket* start_packet(LanIndex lan, MessageType type, Effects& effects);
-  void finish_packet(Instant now, SendPacket& packet, FlightRecorder& recorder, Duration late);
+  void finish_packet(Instant now, SendPacket& packet, std::optional<uint32_t> slot, Duration late,
+                     Effects& effects);
 
   // --- the flight recorder (engine_recorder.cc)
-  void note_arrival(Instant now, const PacketIn& packet, uint32_t slot, bool refused = false);
-  void note_round_trip(const PacketIn& packet, uint32_t slot, Duration round_trip);
-  void note_sent(Instant now, FlightRecorder& recorder, Duration late);
+  void note(uint32_t slot, const Probe& probe, Effects& effects);
+  void note_arrival(Instant now, const PacketIn& packet, uint32_t slot, bool refused,
+                    Effects& effects);
+  void note_round_trip(const PacketIn& packet, uint32_t slot, Duration round_trip,
+                       Effects& effects);
+  void note_sent(Instant now, LanIndex lan, std::optional<uint32_t> slot, Duration late,
+                 Effects& effects);
+  void tap(const Probe& probe, HostId host, LanIndex lan, Duration interval,
+           Effects& effects) const;
   [[nodiscard]] uint32_t dump_path(uint32_t slot, Effects& effects);
   [[nodiscard]] uint32_t dump_lan(LanIndex lan, Effects& effects);
   [[nodiscard]] bool dump(uint32_t slot, Effects& effects);
@@ -306,6 +313,7 @@ class Engine::Impl {
   std::pmr::vector<MissingList> missing_;  // by LAN
   DeadlineHeap heap_;                      // attention clock, lazily early
   uint32_t last_dump_ = 0;
+  std::optional<ProbeQuery> tap_;  // of whoever listens
   RouteStore store_;
   Counters counters_;
 

@@ -337,6 +337,7 @@ void Engine::Impl::on_command(Instant now, const Command& command, Effects& effe
       return;  // answered by answer_probe
     case Command::Kind::kMute: answer.error = mute(now, command, effects); break;
     case Command::Kind::kUnmute: answer.error = unmute(now, command.lan, effects); break;
+    case Command::Kind::kTap: tap_ = command.tap; break;
     case Command::Kind::kBye:
       end_mute(now, effects);
       stopped_ = true;

@@ -41,7 +41,7 @@ void Engine::Impl::on_packet(Instant now, const PacketIn& packet, Effects& effec
       case MessageType::kInq: on_inquiry(now, packet, *slot, effects); break;
       case MessageType::kAck: on_acknowledgment(now, packet, *slot, effects); break;
       case MessageType::kBye:
-        note_arrival(now, packet, *slot);
+        note_arrival(now, packet, *slot, false, effects);
         on_goodbye(now, packet.arrived, peer_of(*slot), effects);
         break;
     }
@@ -199,11 +199,11 @@ void Engine::Impl::on_inquiry(Instant now, const PacketIn& packet, uint32_t slot
   // that follow it old ones.
   const bool silent = !path.hearing && path.good == 0;
   if (last && !comes_after(in_.sequence, *last) && !silent) {
-    note_arrival(now, packet, slot, true);
+    note_arrival(now, packet, slot, true, effects);
     drop(now, packet.lan, in_.host, Drop::kOldSequence, effects);
     return;
   }
-  note_arrival(now, packet, slot);
+  note_arrival(now, packet, slot, false, effects);
   take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {
@@ -280,12 +280,12 @@ void Engine::Impl::on_acknowledgment(Instant now, const PacketIn& packet, uint32
              (!path.echo || comes_after(in_.echo_sequence, *path.echo))) {
     asked = lan.sent_at[in_.echo_sequence % kSentWindow];
   } else {
-    note_arrival(now, packet, slot, true);
+    note_arrival(now, packet, slot, true, effects);
     drop(now, packet.lan, in_.host, Drop::kUnknownAck, effects);
     return;
   }
   const Duration sample = std::max(packet.arrived - asked - in_.echo_hold, Duration());
-  note_round_trip(packet, slot, sample);
+  note_round_trip(packet, slot, sample, effects);
   take_claims(now, packet, slot, effects);
   const Instant at = packet.arrived - shift_;
   if (in_.solicit) {

@@ -65,13 +65,13 @@ SendPacket* Engine::Impl::start_packet(LanIndex lan, MessageType type, Effects& 
   return packet;
 }
 
-// `late`: later than it was due.
-void Engine::Impl::finish_packet(Instant now, SendPacket& packet, FlightRecorder& recorder,
-                                 Duration late) {
+// `slot`: for that path alone, none: to everybody. `late`: later than it was due.
+void Engine::Impl::finish_packet(Instant now, SendPacket& packet, std::optional<uint32_t> slot,
+                                 Duration late, Effects& effects) {
   packet.size = static_cast<uint16_t>(encode(out_, packet.bytes));
   lans_[packet.lan.value].sent++;
   counters_.packets_sent++;
-  note_sent(now, recorder, late);
+  note_sent(now, packet.lan, slot, late, effects);
 }
 
 // The regular round, and INQs out of turn on LANs where we have just lost somebody or hear somebody
@@ -106,7 +106,8 @@ bool Engine::Impl::send_inquiry(Instant now, LanIndex index, bool urgent, Effect
   out_.missing_is_partial = missing.size() > kMaxMissing;
   missing.next_window(kMaxMissing,
                       [this](uint32_t peer) { FAILD_CHECK(out_.missing.push(peers_[peer].host)); });
-  finish_packet(now, *packet, lan.recorder, urgent ? Duration() : now - lan.next_send);
+  const Duration late = urgent ? Duration() : now - lan.next_send;
+  finish_packet(now, *packet, std::nullopt, late, effects);
   return true;
 }
 
@@ -123,7 +124,7 @@ void Engine::Impl::send_ack(Instant now, const PacketIn& in, uint32_t slot, Effe
   out_.to_incarnation = in_.incarnation;
   out_.echo_sequence = in_.sequence;
   out_.echo_hold = std::clamp(now - in.arrived, Duration(), Duration::seconds(60));
-  finish_packet(now, *packet, path.recorder, now - in.arrived);
+  finish_packet(now, *packet, slot, now - in.arrived, effects);
   counters_.acks_sent++;
 }
 
@@ -183,7 +184,7 @@ void Engine::Impl::send_solicit(Instant now, uint32_t slot, Effects& effects) {
   out_.to_incarnation = peers_[peer_of(slot)].incarnation;
   path.solicit_sequence = out_.sequence;
   path.solicit_sent = now;
-  finish_packet(now, *packet, path.recorder, late);
+  finish_packet(now, *packet, slot, late, effects);
   counters_.solicits_sent++;
 }
 
@@ -222,7 +223,7 @@ void Engine::Impl::send_goodbyes(Instant now, Effects& effects) {
     if (!lans_[i].carrier) continue;
     if (SendPacket* packet = start_packet(lan, MessageType::kBye, effects)) {
       out_.sequence = ++lans_[i].sequence;
-      finish_packet(now, *packet, lans_[i].recorder, Duration());
+      finish_packet(now, *packet, std::nullopt, Duration(), effects);
     }
   }
 }

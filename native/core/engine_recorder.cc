@@ -29,24 +29,44 @@ Probe probe_of(const Heartbeat& beat, Instant at, Duration lag) {
 
 }  // namespace
 
+// Of one peer.
+void Engine::Impl::note(uint32_t slot, const Probe& probe, Effects& effects) {
+  Path& path = paths_[slot];
+  path.recorder.note(probe);
+  if (!tap_) return;
+  tap(probe, peers_[peer_of(slot)].host, lan_of(slot), path.interval, effects);
+}
+
 // The packet in `in_` has arrived.
-void Engine::Impl::note_arrival(Instant now, const PacketIn& packet, uint32_t slot, bool refused) {
+void Engine::Impl::note_arrival(Instant now, const PacketIn& packet, uint32_t slot, bool refused,
+                                Effects& effects) {
   Probe probe = probe_of(in_, packet.arrived, now - packet.arrived);
   if (in_.type == MessageType::kInq) probe.unheard = in_.misses(config_.host);
   probe.refused = refused;
-  paths_[slot].recorder.note(probe);
+  note(slot, probe, effects);
 }
 
 // The same of an ACK that answers what we have asked.
-void Engine::Impl::note_round_trip(const PacketIn& packet, uint32_t slot, Duration round_trip) {
-  paths_[slot].recorder.note(probe_of(in_, packet.arrived, round_trip));
+void Engine::Impl::note_round_trip(const PacketIn& packet, uint32_t slot, Duration round_trip,
+                                   Effects& effects) {
+  note(slot, probe_of(in_, packet.arrived, round_trip), effects);
 }
 
-// The packet in `out_` is on its way.
-void Engine::Impl::note_sent(Instant now, FlightRecorder& recorder, Duration late) {
+// The packet in `out_` is on its way: to one peer, or to everybody.
+void Engine::Impl::note_sent(Instant now, LanIndex lan, std::optional<uint32_t> slot, Duration late,
+                             Effects& effects) {
   Probe probe = probe_of(out_, now, late);
   probe.sent = true;
-  recorder.note(probe);
+  if (slot) return note(*slot, probe, effects);
+  Lan& to = lans_[lan.value];
+  to.recorder.note(probe);
+  if (tap_) tap(probe, HostId{}, lan, to.pace, effects);
+}
+
+void Engine::Impl::tap(const Probe& probe, HostId host, LanIndex lan, Duration interval,
+                       Effects& effects) const {
+  if (!tap_->wants(host, lan)) return;
+  if (!effects.tapped.push({probe, host, interval, 0, lan})) effects.tapped_lost++;
 }
 
 void Engine::Impl::read_probes(uint32_t peer, LanIndex lan, Recording* out) const {

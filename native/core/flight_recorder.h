@@ -7,12 +7,15 @@
 // costs one count and sixteen bytes.
 //
 // Owned by the engine. At a `down` verdict it is copied (ProbeDump), because the ring moves on
-// while the event is on its way; at any other time a snapshot reads it.
+// while the event is on its way; at any other time a snapshot reads it. Whoever wants each probe as
+// it passes has it put into Effects as well (Command::kTap): a ring of eight, read again and again,
+// would show what is slow enough for the reader.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "base/bounded.h"
 #include "base/ids.h"
@@ -60,6 +63,28 @@ struct Recording {
   uint64_t count = 0;  // probes since the start; the last of `probes` has this number
   BoundedVector<Probe, kProbesKept> probes;  // oldest first
 };
+
+// Whose probes are wanted, and with them what we send to everybody there.
+struct ProbeQuery {
+  HostId host;                  // zero: of everybody
+  std::optional<LanIndex> lan;  // none: of all
+
+  // `from` zero: what we send to everybody.
+  [[nodiscard]] bool wants(HostId from, LanIndex on) const {
+    const bool by_host = host == HostId{} || from == HostId{} || from == host;
+    return by_host && (!lan || *lan == on);
+  }
+};
+
+// A probe on its way to who listens.
+struct TappedProbe {
+  Probe probe;
+  HostId host;               // as that of a Recording
+  Duration interval;         // likewise
+  uint32_t lost_before = 0;  // so many found no room directly before it
+  LanIndex lan;
+};
+static_assert(sizeof(TappedProbe) <= 48, "thousands lie between the threads");
 
 // What was recorded of a path when it was judged down.
 struct ProbeDump {

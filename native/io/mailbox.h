@@ -26,6 +26,8 @@ struct Mailbox {
   SpscRing<Event, kEventRingSlots> events;
   // What some of them rest on, pushed before them; one that did not fit is missed by its event.
   SpscRing<ProbeDump, kDumpRingSlots> dumps;
+  // Probes for who listens, who looks by himself: no wake-up. Losses stand in what follows them.
+  SpscRing<TappedProbe, kTapRingSlots> tapped;
   std::atomic<uint64_t> events_lost{0};
   std::atomic<uint64_t> rounds{0};
   std::atomic<bool> wake_pending{false};

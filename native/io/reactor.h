@@ -74,6 +74,7 @@ class Reactor {
   void submit_routes();
   void push_events();
   void push_event(const Event& event);
+  void push_tapped();
   void read_notices();
   void take_link(const LinkNotice& link, bool* refresh);
   void refresh_lans();
@@ -104,8 +105,9 @@ class Reactor {
   bool heard_all_ = true;  // this round found every LAN's socket empty
   bool doorbell_rang_ = true, notices_wait_ = true, wake_wanted_ = false;
   bool cleaned_ = false;
-  bool news_lost_ = false;  // the kernel's, and the socket has not been found empty since
-  uint64_t writes_ = 0;     // route operations so far
+  bool news_lost_ = false;    // the kernel's, and the socket has not been found empty since
+  uint64_t writes_ = 0;       // route operations so far
+  uint32_t tapped_lost_ = 0;  // since the last probe that found room
   // The kernel's answers to the last batch, of which the engine has not yet been told.
   std::array<RouteResult, kMaxRouteOpsPerStep> results_{};
   size_t results_count_ = 0;

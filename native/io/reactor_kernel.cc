@@ -31,6 +31,7 @@ void Reactor::perform_effects() {
     if (auto& socket = lans_[packet.lan.value].socket) socket->send(packet);
   }
   push_events();
+  if (!effects_.tapped.empty()) push_tapped();
   if (effects_.events_lost > 0) {
     mailbox_.events_lost.fetch_add(effects_.events_lost, std::memory_order_relaxed);
     wake_wanted_ = true;
@@ -54,6 +55,14 @@ void Reactor::push_events() {
   effects_.dumps.clear();
   for (const Event& event : effects_.events) push_event(event);
   effects_.events.clear();
+}
+
+void Reactor::push_tapped() {
+  for (TappedProbe& probe : effects_.tapped) {
+    probe.lost_before = tapped_lost_;
+    tapped_lost_ = mailbox_.tapped.push(probe) ? 0 : tapped_lost_ + 1;
+  }
+  tapped_lost_ += effects_.tapped_lost;
 }
 
 void Reactor::push_event(const Event& event) {

@@ -199,6 +199,8 @@ size_t Runtime::drain_dumps(ProbeDump* out, size_t room) {
   return count;
 }
 
+bool Runtime::take_tapped(TappedProbe* out) { return impl_->mailbox_.tapped.pop(out); }
+
 bool Runtime::submit(const Command& command) {
   if (!impl_->mailbox_.commands.push(command)) return false;
   impl_->mailbox_.ring();

@@ -93,13 +93,6 @@ struct Histograms {
   Histogram netlink_round_trip;
 };
 
-// Which rings of the flight recorder are asked for.
-struct ProbeQuery {
-  HostId host;                  // zero: of everybody
-  std::optional<LanIndex> lan;  // none: of all
-  Instant since;                // older probes are left out
-};
-
 // A consistent copy of the tables. The owner makes it with room for every peer; the engine's thread
 // fills it, some rows a wake-up, and publishes it. Whole rows are consistent; rows may be some
 // wake-ups apart.
@@ -143,6 +136,8 @@ class Runtime {
   [[nodiscard]] bool submit(const Command& command);  // false: queue full
   // What the events of the last drain() rest on, and perhaps some of the next one: up to `room`.
   [[nodiscard]] size_t drain_dumps(ProbeDump* out, size_t room);
+  // The next probe for who listens (Command::kTap), oldest first. False: there is none yet.
+  [[nodiscard]] bool take_tapped(TappedProbe* out);
   // Asks for a snapshot: of the tables, or with a query of the flight recorder. An event kAnswer
   // with this id tells that take_snapshot will find it. One at a time: false while another is under
   // way.

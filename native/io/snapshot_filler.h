@@ -68,8 +68,7 @@ class SnapshotFiller {
     return !out_->query->lan || out_->query->lan->value == lan;
   }
   void add_recording(const Recording& recording) {
-    const auto& probes = recording.probes;
-    if (probes.empty() || probes[probes.size() - 1].at < out_->query->since) return;
+    if (recording.probes.empty()) return;
     if (has_room(out_->recordings)) {
       out_->recordings.push_back(recording);
     } else {

@@ -76,7 +76,7 @@ function pathStates(snapshot: NativeSnapshot): string[] {
 }
 
 async function readsRecorder(t: Test, engine: NativeEngine): Promise<void> {
-  const query = { host: null, lan: null, sinceUs: 0 };
+  const query = { host: null, lan: null };
   const [snapshot, all, onB] = await Promise.all([
     engine.snapshot(),
     engine.probes(query),
@@ -97,8 +97,7 @@ async function readsRecorder(t: Test, engine: NativeEngine): Promise<void> {
     [null, 1, true],
     [other, 1, true],
   ]);
-  const { recordings, leftOut } = await engine.probes({ ...query, sinceUs: all.takenUs + 1e9 });
-  t.same([recordings, leftOut], [[], 0]);
+  t.equal(all.leftOut, 0);
   await t.rejects(engine.probes({ ...query, lan: 2 }), { code: 'EINVAL', message: /query.lan/ });
   t.match(await engine.probes({ ...query, host: other }), { recordings: { length: 4 } });
 }

@@ -104,7 +104,7 @@ t.test('silence is judged at the deadline, and routes follow', async (t) => {
     t.equal(moved?.detectUs, deadlineUs);
     const heard = down.dumps?.[0]?.path.probes.filter(({ sent }) => !sent) ?? [];
     t.equal(heard.at(-1)?.atUs, down.atUs - deadlineUs, 'what was heard last goes with it');
-    const query = { host: null, lan: 0, sinceUs: 0 };
+    const query = { host: null, lan: 0 };
     const [ours] = host.engine.probes(pair.nowUs, query).recordings;
     t.match(ours, { host: null, lan: 0, intervalUs: 10_000, probes: { length: 8 } });
     t.ok(ours?.probes.every(({ sent, kind }) => sent && kind === 'inq'));

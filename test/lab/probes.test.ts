@@ -1,8 +1,11 @@
-// Aim: the flight recorder of a real daemon holds both directions on both LANs, `faild probes --live`
-// tells them as they pass, and after a real cut the log's line has what was heard last, and what was
-// sent in vain.
+// Aim: the flight recorder of a real daemon holds both directions on both LANs, `faild probes
+// --live` tells each of them as it passes, at 1 ms as well, and after a real cut the log's line has
+// what was heard last, and what was sent in vain.
 import './in-arena.js';
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { MissedProbes } from '../../lib/cluster/probes-live.js';
 import type { RecordedProbe, SeenProbe } from '../../lib/engine/probes.js';
 import type { Told } from '../../lib/text/explain.js';
 import { faild, isPath, kCli, place } from './daemon.js';
@@ -13,21 +16,27 @@ import { nowUs } from './shell.js';
 const interval = 0.05;
 const detectionUs = 3 * interval * 1e6;
 
+type Line = Timed & (SeenProbe | MissedProbes);
+type Seen = Timed & SeenProbe;
+
 /** `faild probes --live --json` on host1, as it is written. */
-function follow(t: Test, lab: Lab): Records<Timed & SeenProbe> {
+function follow<L extends Line = Seen>(
+  t: Test,
+  lab: Lab,
+): { child: ChildProcess; followed: Records<L> } {
   const host = lab.topology.host(1);
   const following = ['probes', '--live', '--json', ...place(host)];
   const child = host.launch([process.execPath, kCli, ...following], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  const followed = new Records<Timed & SeenProbe>();
+  const followed = new Records<L>();
   if (child.stdout === null) throw new Error('no output to read');
   eachLine(child.stdout, (line) => followed.push({ ...JSON.parse(line), readUs: nowUs() }));
-  return followed;
+  return { child, followed };
 }
 
-async function tellsAll(t: Test, followed: Records<Timed & SeenProbe>): Promise<void> {
+async function tellsAll(t: Test, followed: Records<Seen>): Promise<void> {
   for (const lan of ['A', 'B']) {
     const on = (direction: string) => (line: SeenProbe) =>
       line.kind === 'inq' && line.direction === direction && line.lan === lan;
@@ -66,7 +75,7 @@ function holdsTheEvidence(t: Test, probes: readonly RecordedProbe[]): void {
 t.test('what passed before a verdict', async (t) => {
   const lab = await Lab.open(t, { daemon: { interval, restoreAfter: 3 } });
   const host = lab.topology.host(1);
-  await tellsAll(t, follow(t, lab));
+  await tellsAll(t, follow(t, lab).followed);
   const show = (...argv: string[]) => faild(host, ...argv, ...place(host));
   t.match(await show('probes', 'host2', '--lan', 'B'), {
     status: 0,
@@ -86,4 +95,57 @@ t.test('what passed before a verdict', async (t) => {
   t.match(newest, { direction: 'sent', kind: 'inq' }, 'we go on asking');
   const heardLastThenAsked = /^ {2}probes {3}-.* <- inq .*\n(?: {11}-.*\n)* {11}-.* -> inq /m;
   t.match(await show('explain', 'host2'), { stdout: heardLastThenAsked });
+});
+
+/** Inquiries that are missing between the first and the last told, on both LANs, to and fro. */
+function missingIn(t: Test, lines: readonly Line[]): number {
+  const streams = new Map<string, number[]>();
+  for (const line of lines) {
+    if ('more' in line || line.kind !== 'inq') continue;
+    const key = `${line.direction} on ${line.lan}`;
+    streams.set(key, [...(streams.get(key) ?? []), line.sequence]);
+  }
+  t.equal(streams.size, 4);
+  const missing = [...streams.values()].map((told) => {
+    const [first = 0, last = 0] = [told[0], told.at(-1)];
+    return last - first + 1 - told.length;
+  });
+  return missing.reduce((sum, some) => sum + some, 0);
+}
+
+const moreIn = (lines: readonly Line[]): number =>
+  lines.reduce((sum, line) => sum + ('more' in line ? line.more : 0), 0);
+
+const lostIn = (lines: readonly Line[]): number =>
+  lines.reduce((sum, line) => sum + ('more' in line ? 0 : (line.lost ?? 0)), 0);
+
+t.test('every packet at 1 ms', async (t) => {
+  const lab = await Lab.open(t, { daemon: { interval: 0.001, failAfter: 200, restoreAfter: 5 } });
+  const { child, followed } = follow<Line>(t, lab);
+  await followed.waitFor(() => true, 'the first probe', 10_000);
+  await pause(3000);
+  const lines = followed.between(0);
+  t.comment(`${lines.length} told`);
+  t.equal(moreIn(lines), 0, 'none went by untold');
+  // What a full socket, or this machine, has lost on the way is told as such.
+  t.equal(missingIn(t, lines), lostIn(lines), 'no sequence is missing');
+
+  child.kill('SIGSTOP');
+  await pause(5000);
+  child.kill('SIGCONT');
+  const resumedUs = nowUs();
+  await followed.waitFor((line) => 'more' in line, 'what was missed', 10_000, resumedUs);
+  await pause(1000);
+  const all = followed.between(0);
+  const more = moreIn(all);
+  const missing = missingIn(t, all) - lostIn(all);
+  t.ok(more >= missing && more < missing + 50, `${more} missed, of them ${missing} inquiries`);
+
+  child.kill('SIGSTOP');
+  await pause(3000);
+  child.kill('SIGKILL');
+  const next = follow<Line>(t, lab).followed;
+  await next.waitFor(() => true, 'another listener', 10_000);
+  await pause(500);
+  t.equal(moreIn(next.between(0)), 0, 'what the one before him has not read is none of his');
 });

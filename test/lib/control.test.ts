@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfigFaults, FaildError } from '../../lib/base/errors.js';
 import { answerCut, type CutAnswer, checkCut } from '../../lib/cluster/cuts.js';
-import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
 import { answerHostDrain, toldWithinMs } from '../../lib/cluster/host-drain.js';
 import { answerMove, checkScope } from '../../lib/cluster/moves.js';
+import { ReaderQueue } from '../../lib/cluster/reader-queue.js';
 import {
   actPatienceMs,
   askReload,
@@ -41,7 +41,6 @@ const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7
 const probe = { atUs: 1000, kind: 'inq' as const, sent: false, sequence: 5, lagUs: 3 };
 const ring = {
   intervalUs: 10_000,
-  count: 1,
   probes: [{ ...probe, urgent: false, unheard: false, refused: false }],
 };
 
@@ -53,7 +52,7 @@ function shortDir(t: Test): string {
 }
 
 function makeTarget() {
-  const queues = new Set<EventQueue>();
+  const queues = new Set<ReaderQueue<FaildEvent>>();
   const sinces: (number | undefined)[] = [];
   const orders: string[] = [];
   let gone = 0;
@@ -99,7 +98,7 @@ function makeTarget() {
     events({ since }) {
       sinces.push(since);
       const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
-      const queue = new EventQueue(16, lost, (gone) => queues.delete(gone));
+      const queue = new ReaderQueue<FaildEvent>(16, lost, (gone) => queues.delete(gone));
       queue.push(stalled);
       queues.add(queue);
       return queue;

@@ -64,7 +64,7 @@ function ownRing(): NativeRecording {
     ...{ ...plainProbe, sent: false, lagUs: 0, atUs, sequence },
   });
   const probes = [at(45_000, 8), at(55_000, 9)];
-  return { host: idOf('web1'), lan: 0, intervalUs: 10_000, count: 9, probes };
+  return { host: idOf('web1'), lan: 0, intervalUs: 10_000, probes };
 }
 
 function sentRing(): NativeRecording {
@@ -72,7 +72,7 @@ function sentRing(): NativeRecording {
     ...{ ...plainProbe, sent: true, lagUs: 12, atUs, sequence },
   });
   const probes = [at(48_000, 4), at(58_000, 5)];
-  return { host: null, lan: 0, intervalUs: 10_000, count: 5, probes };
+  return { host: null, lan: 0, intervalUs: 10_000, probes };
 }
 
 t.test('for people: verdict, evidence, choice, kernel, and what if', async (t) => {

@@ -3,8 +3,20 @@
 // many he has missed.
 import t from 'tap';
 import { followProbes, type MissedProbes, namesOf } from '../../lib/cluster/probes-live.js';
-import type { NativeProbe, NativeProbeQuery, NativeRecording } from '../../lib/engine/native.js';
-import { annotate, beforeVerdict, ofPath, seenIn } from '../../lib/engine/probes.js';
+import type {
+  NativeProbe,
+  NativeProbeQuery,
+  NativeRecording,
+  NativeTappedProbe,
+} from '../../lib/engine/native.js';
+import {
+  annotate,
+  beforeVerdict,
+  ofPath,
+  type SeenProbe,
+  seenIn,
+} from '../../lib/engine/probes.js';
+import type { TapListener } from '../../lib/engine/tap.js';
 import { renderProbes, renderRecorded, renderSeen } from '../../lib/text/probes.js';
 import { idOf, sketch } from './statuses.js';
 
@@ -34,7 +46,6 @@ const ring = (probes: NativeProbe[], more: Partial<NativeRecording> = {}): Nativ
   host: web1,
   lan: 0,
   intervalUs: 10_000,
-  count: probes.length,
   probes,
   ...more,
 });
@@ -54,7 +65,6 @@ t.test('gap, loss and lateness are measured by the regular probe before', async 
   );
   t.same(told, [
     {
-      number: 1,
       monotonicUs: 10_000,
       direction: 'received',
       kind: 'inq',
@@ -62,24 +72,24 @@ t.test('gap, loss and lateness are measured by the regular probe before', async 
       unreadUs: 0,
     },
     {
-      ...{ number: 2, monotonicUs: 20_080, direction: 'received', kind: 'inq', sequence: 2 },
+      ...{ monotonicUs: 20_080, direction: 'received', kind: 'inq', sequence: 2 },
       ...{ gapUs: 10_080, lateUs: 80, unreadUs: 12 },
     },
     {
-      ...{ number: 3, monotonicUs: 21_000, direction: 'received', kind: 'solicit' },
+      ...{ monotonicUs: 21_000, direction: 'received', kind: 'solicit' },
       ...{ sequence: 900, unreadUs: 3 },
     },
     {
-      ...{ number: 4, monotonicUs: 22_000, direction: 'received', kind: 'inq', sequence: 2 },
+      ...{ monotonicUs: 22_000, direction: 'received', kind: 'inq', sequence: 2 },
       ...{ unreadUs: 0, refused: true },
     },
     {
-      ...{ number: 5, monotonicUs: 50_000, direction: 'received', kind: 'inq', sequence: 5 },
+      ...{ monotonicUs: 50_000, direction: 'received', kind: 'inq', sequence: 5 },
       ...{ gapUs: 29_920, lost: 2, lateUs: -80, unreadUs: 0, urgent: true, unheard: true },
     },
     {
       // Its sequence began anew: that is no loss.
-      ...{ number: 6, monotonicUs: 60_000, direction: 'received', kind: 'inq', sequence: 1 },
+      ...{ monotonicUs: 60_000, direction: 'received', kind: 'inq', sequence: 1 },
       ...{ gapUs: 10_000, lateUs: 0, unreadUs: 0 },
     },
   ]);
@@ -139,7 +149,7 @@ t.test('for people', async (t) => {
   const names = namesOf(status);
   const recordings = [
     ring([inq(499_999), inq(500_000, { atUs: 5_000_000_080, lagUs: 12 })], { lan: 1 }),
-    ring([inq(7, { sent: true, atUs: 4_999_000_001.5, lagUs: 3 })], { host: null, count: 9 }),
+    ring([inq(7, { sent: true, atUs: 4_999_000_001.5, lagUs: 3 })], { host: null }),
   ];
   const late = { ...now, monotonicUs: 5_000_000_000 };
   const seen = seenIn({ takenUs: 0, recordings, leftOut: 0 }, names, late);
@@ -156,7 +166,7 @@ t.test('for people', async (t) => {
   t.match(seen[0], { at: '2026-01-01T11:59:59.000001Z', lan: 'A', peer: null });
   t.equal(
     renderSeen({ more: 12, lan: 'B', peer: { id: web1, name: 'web1' } }),
-    '                 B     web1          (12 more)\n',
+    '                 (12 more)\n',
   );
   t.same(renderRecorded(beforeVerdict({ path: ring([inq(1), inq(4)]), lan: ring([]) }, 70_000)), [
     '-60 ms  <- inq  1',
@@ -170,100 +180,124 @@ t.test('for people', async (t) => {
   ]);
 });
 
-/** A recorder that holds eight probes a ring, in which each look finds so many more. */
-function recorder(looks: number[], lan = 0) {
-  const written: NativeProbe[] = [];
-  const asked: NativeProbeQuery[] = [];
-  return {
-    asked,
-    status: async () => status,
-    async probes(query: NativeProbeQuery) {
-      asked.push(query);
-      for (let n = looks.shift() ?? 0; n > 0; n--) written.push(inq(written.length + 1));
-      const probes = written.slice(-8);
-      const recordings = [ring(probes, { lan, count: written.length })];
-      return { taken: { takenUs: written.length * 10_000, recordings, leftOut: 0 }, now };
-    },
-  };
+/** A running faild whose probes are what the test says. */
+class Source {
+  readonly queries: NativeProbeQuery[] = [];
+  listener: TapListener | undefined;
+  left = 0;
+  looks = 0;
+
+  async status() {
+    this.looks += 1;
+    return status;
+  }
+
+  async tapProbes(query: NativeProbeQuery, listener: TapListener) {
+    this.queries.push(query);
+    this.listener = listener;
+    const leave = () => {
+      this.left += 1;
+    };
+    return { now, leave };
+  }
+
+  pass(probes: NativeProbe[], more: Partial<NativeTappedProbe> = {}): void {
+    const tapped = { host: web1, lan: 0, intervalUs: 10_000, lostBefore: 0, ...more };
+    this.listener?.take(probes.map((probe) => ({ ...tapped, ...probe })));
+  }
 }
 
-const listening = new AbortController().signal;
+type Lines = ReturnType<typeof followProbes>;
 
-async function first(count: number, lines: ReturnType<typeof followProbes>) {
-  const got = [];
-  for await (const line of lines) {
-    got.push(line);
+/** The first line comes later: until then it listens already. */
+async function begin(scope: { peer: string | null; lan: string | null }, gone = listening) {
+  const source = new Source();
+  const lines = followProbes(source, scope, gone);
+  const first = lines.next();
+  while (source.listener === undefined) await new Promise((resolve) => setImmediate(resolve));
+  return { source, lines, first };
+}
+
+async function some(count: number, first: ReturnType<Lines['next']>, lines: Lines) {
+  const got: (SeenProbe | MissedProbes)[] = [];
+  for (let next = await first; next.done !== true; next = await lines.next()) {
+    got.push(next.value);
     if (got.length === count) break;
   }
-  return got.map((line) => ('more' in line ? `+${line.more}` : line.sequence));
+  return got;
 }
 
-t.test('live: each probe once, and what was overwritten is counted', async (t) => {
-  const source = recorder([5, 0, 3, 2, 20, 1]);
-  const told = await first(
-    5 + 1 + 8 + 1,
-    followProbes(source, { peer: 'web1', lan: 'A' }, listening),
-  );
-  t.same(told, [6, 7, 8, 9, 10, '+12', ...range(23, 30), 31]);
-  t.match(source.asked[0], { host: web1, lan: 0, sinceUs: 0 });
-  t.match(source.asked[2], { host: web1, lan: 0, sinceUs: 0 }, 'within the first 50 ms');
-  t.match(source.asked[5], { sinceUs: 250_000 });
+const show = (line: SeenProbe | MissedProbes) => ('more' in line ? `+${line.more}` : line.sequence);
+const listening = new AbortController().signal;
+const everything = { peer: null, lan: null };
+
+t.test('live: each probe of whom was named, measured by the one before', async (t) => {
+  const { source, lines, first } = await begin({ peer: 'web1', lan: 'A' });
+  t.same(source.queries, [{ host: web1, lan: 0 }]);
+  source.pass([inq(6), inq(7)]);
+  source.pass([inq(7)], { host: idOf('web2') });
+  source.pass([inq(8)], { lan: 1 });
+  source.pass([inq(30, { sent: true })], { host: null });
+  source.pass([inq(9)]);
+  const seen = await some(4, first, lines);
+  t.same(seen.map(show), [6, 7, 30, 9]);
+  t.match(seen, [
+    { lan: 'A', peer: { name: 'web1' }, gapUs: undefined },
+    { gapUs: 10_000, lateUs: 0 },
+    { peer: null, direction: 'sent' },
+    { gapUs: 20_000, lost: 1, lateUs: 0 },
+  ]);
 });
 
-t.test('live: the first probe of a look is measured by the last of the one before', async (t) => {
-  const lines = followProbes(recorder([20, 8, 40]), { peer: null, lan: null }, listening);
-  const seen = [];
-  for await (const line of lines) {
-    seen.push(line);
-    if (seen.length === 10) break;
-  }
-  t.match(seen[0], { sequence: 21, gapUs: 10_000, lateUs: 0, lan: 'A', peer: { name: 'web1' } });
-  t.match(seen[8], { more: 32 } as MissedProbes);
-  t.match(seen[9], { sequence: 61, gapUs: undefined }, 'nobody knows what was before it');
+t.test('live: what the tap has lost stands where it was lost', async (t) => {
+  const { source, lines, first } = await begin(everything);
+  source.pass([inq(1)]);
+  source.pass([inq(13)], { lostBefore: 11 });
+  source.pass([inq(14)]);
+  const seen = await some(4, first, lines);
+  t.same(seen.map(show), [1, '+11', 13, 14]);
+  t.match(seen[1], { more: 11, lan: null, peer: null });
+  t.match(seen[2], { gapUs: undefined }, 'nobody knows what was before it');
 });
 
-t.test('live: a look that comes late may tell all that has come since', async (t) => {
-  const looks = [0, 200_000].map((takenUs, at) => {
-    const crowd = range(1, 100 * at).map((n) =>
-      ring(
-        range(1, 8).map((i) => inq(i)),
-        { host: idOf(`w${n}`) },
-      ),
-    );
-    return {
-      taken: { takenUs, recordings: crowd, leftOut: 0 },
-      now: { wallMs: 0, monotonicUs: 0 },
-    };
-  });
-  const source = { ...recorder([1]), probes: async () => looks.shift() ?? t.fail('a third look') };
-  const told = await first(
-    800,
-    followProbes(source as never, { peer: null, lan: null }, listening),
-  );
-  t.same(
-    told.filter((line) => typeof line === 'string'),
-    [],
-    '800 probes in 0.2 s are no more than may be told',
-  );
+t.test('live: a listener who does not read loses the newest, and is told how many', async (t) => {
+  const { source, lines, first } = await begin({ peer: 'web1', lan: 'A' });
+  for (const n of range(1, 10_000)) source.pass([inq(n)]);
+  const read = await some(4000, first, lines);
+  source.pass([inq(10_001)]);
+  const rest = await some(4193 + 2, lines.next(), lines);
+  t.same([...read, ...rest].map(show), [...range(1, 8193), '+1807', 10_001]);
+  t.match(rest.at(-2), { more: 1807, lan: 'A', peer: { name: 'web1' } });
+  t.match(rest.at(-1), { gapUs: 10_000, lost: undefined }, 'though he was not told the one before');
 });
 
-t.test('live: it ends with its listener, though nothing comes', async (t) => {
+t.test('live: a host that is met while he listens is asked for once', async (t) => {
+  const { source, lines, first } = await begin(everything);
+  const before = source.looks;
+  source.pass([inq(1), inq(2)], { host: idOf('new') });
+  t.match(await some(2, first, lines), [{ peer: { id: idOf('new') } }, {}]);
+  t.equal(source.looks, before + 1);
+});
+
+t.test('live: it ends with its listener, though nothing comes, and with faild', async (t) => {
   const listener = new AbortController();
-  const next = followProbes(recorder([1]), { peer: null, lan: null }, listener.signal).next();
+  const { source, first } = await begin(everything, listener.signal);
   listener.abort();
-  t.match(await next, { done: true });
+  t.match(await first, { done: true });
+  t.equal(source.left, 1);
+  const gone = await begin(everything, listener.signal);
+  t.match(await gone.first, { done: true }, 'gone before it began');
+  const stopped = await begin(everything);
+  stopped.source.pass([inq(1)]);
+  stopped.source.listener?.end();
+  t.match(await stopped.first, { value: { sequence: 1 } });
+  t.match(await stopped.lines.next(), { done: true });
+  t.equal(stopped.source.left, 1);
 });
 
-t.test('live: no such peer or LAN, and too many paths, are said', async (t) => {
-  const next = (scope: { peer: string | null; lan: string | null }) =>
-    followProbes(recorder([1]), scope, listening).next();
-  await t.rejects(next({ peer: 'web9', lan: null }), { code: 'ENOENT', message: /web1, web2/ });
-  await t.rejects(next({ peer: null, lan: 'C' }), { code: 'ENOENT', message: /A, B/ });
-  const crowd = recorder([1, 1]);
-  const probes = async (query: NativeProbeQuery) => {
-    const read = await crowd.probes(query);
-    return { ...read, taken: { ...read.taken, leftOut: 977 } };
-  };
-  const lines = followProbes({ ...crowd, probes }, { peer: null, lan: null }, listening);
-  await t.rejects(lines.next(), { code: 'EINVAL', exitStatus: 2, message: /^978 paths are too/ });
+t.test('live: no such peer or LAN is said', async (t) => {
+  const next = (peer: string | null, lan: string | null) =>
+    followProbes(new Source(), { peer, lan }, listening).next();
+  await t.rejects(next('web9', null), { code: 'ENOENT', message: /web1, web2/ });
+  await t.rejects(next(null, 'C'), { code: 'ENOENT', message: /A, B/ });
 });

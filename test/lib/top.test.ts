@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import { ReaderQueue } from '../../lib/cluster/reader-queue.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
 import { openControl } from '../../lib/control/server.js';
 import { drawTop, type Picture } from '../../lib/text/top.js';
@@ -178,7 +178,7 @@ t.test('on a terminal', async (t) => {
   t.teardown(() => control.close());
   let shown = status;
   const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
-  const queue = new EventQueue(16, lost, () => undefined);
+  const queue = new ReaderQueue<FaildEvent>(16, lost, () => undefined);
   queue.push(event);
   control.attach({ status: async () => shown, events: () => queue } as unknown as ControlTarget);
 

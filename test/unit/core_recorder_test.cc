@@ -52,6 +52,13 @@ Event only(const Rig& rig, EventKind kind) {
                        [&](const Event& event) { return event.kind == kind; });
 }
 
+void tap(Rig& rig, std::optional<ProbeQuery> query) {
+  Command command;
+  command.kind = Command::Kind::kTap;
+  command.tap = query;
+  rig.command(command);
+}
+
 std::vector<ProbeDump> dumps_of(const Rig& rig, const Event& event) {
   std::vector<ProbeDump> found;
   for (const ProbeDump& dump : rig.dumps) {
@@ -248,6 +255,65 @@ TEST_CASE("more verdicts at once than can be dumped say so") {
     return event.kind == EventKind::kPathDown && event.id == 0;
   });
   CHECK(without == 12 - static_cast<int64_t>(kMaxDumpsPerStep));
+}
+
+TEST_CASE("whoever listens is given each probe, in order, and none is missing") {
+  Rig rig(2);
+  rig::settle(rig, 2);
+  CHECK(rig.tapped.empty());
+  tap(rig, ProbeQuery());
+  const uint64_t before = of_path(rig, 0, 1).count, sent_before = of_lan(rig, 1).count;
+  rig.run(Duration::seconds(2));
+  std::vector<Probe> heard, sent;
+  for (const TappedProbe& tapped : rig.tapped) {
+    if (tapped.lan != LanIndex{1}) continue;
+    if (tapped.host == HostId{2}) heard.push_back(tapped.probe);
+    if (tapped.host == HostId{}) sent.push_back(tapped.probe);
+    CHECK(tapped.interval == Duration::ms(10));
+  }
+  CHECK(heard.size() == of_path(rig, 0, 1).count - before);
+  CHECK(sent.size() == of_lan(rig, 1).count - sent_before);
+  CHECK(sent.size() >= 190);
+  for (size_t i = 1; i < sent.size(); i++) CHECK(sent[i].sequence == sent[i - 1].sequence + 1);
+  tap(rig, std::nullopt);
+  rig.tapped.clear();
+  rig.run(Duration::ms(50));
+  CHECK(rig.tapped.empty());
+}
+
+TEST_CASE("a tap is of one peer, or of one LAN, with what goes to everybody there") {
+  Rig rig(2);
+  rig::settle(rig, 2);
+  tap(rig, ProbeQuery{HostId{3}, LanIndex{1}});
+  rig.run(Duration::ms(100));
+  std::set<HostId> hosts;
+  for (const TappedProbe& tapped : rig.tapped) {
+    hosts.insert(tapped.host);
+    CHECK(tapped.lan == LanIndex{1});
+    CHECK(tapped.probe.sent == (tapped.host == HostId{}));
+  }
+  CHECK(hosts == std::set<HostId>{HostId{}, HostId{3}});
+}
+
+TEST_CASE("one step's probes always fit, and a caller who clears nothing is told what did not") {
+  Rig rig(2, 128);
+  rig::settle(rig, 100);
+  tap(rig, ProbeQuery());
+  for (size_t i = 0; i < 2 * kMaxTappedPerStep; i++) {
+    rig::Peer& peer = rig.peers[i % rig.peers.size()];
+    Heartbeat beat = rig.beat_of(peer, 0, MessageType::kInq);
+    beat.sequence = ++peer.sequence[0];
+    std::array<uint8_t, kMaxHeartbeatBytes> bytes;
+    PacketIn packet;
+    packet.arrived = rig.now;
+    packet.from = rig::ip("10.1.99.99");
+    packet.payload = {bytes.data(), encode(beat, bytes)};
+    rig.engine->on_packet(rig.now, packet, *rig.effects);
+  }
+  CHECK(rig.effects->tapped.size() == kMaxTappedPerStep);
+  CHECK(rig.effects->tapped_lost == kMaxTappedPerStep);
+  rig.effects->clear();
+  CHECK(rig.effects->tapped_lost == 0);
 }
 
 TEST_CASE("a place that went to another host tells nothing of the first") {

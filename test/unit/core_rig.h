@@ -203,6 +203,7 @@ class Rig {
       if (!quiet) {
         events.insert(events.end(), effects->events.begin(), effects->events.end());
         dumps.insert(dumps.end(), effects->dumps.begin(), effects->dumps.end());
+        tapped.insert(tapped.end(), effects->tapped.begin(), effects->tapped.end());
       }
       asked_.clear();
       for (const SendPacket& packet : effects->sends) {
@@ -229,6 +230,7 @@ class Rig {
   std::vector<KernelEntry> kernel;
   std::vector<Event> events;
   std::vector<ProbeDump> dumps;
+  std::vector<TappedProbe> tapped;
   std::vector<RouteOp> ops;
   bool quiet = false;   // keep no record
   bool silent = false;  // peers acknowledge nothing

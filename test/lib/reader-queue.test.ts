@@ -1,9 +1,8 @@
 // Aim: a reader gets every event in order; one that is too slow loses the newest and is told how
 // many, in their place.
 import t from 'tap';
-
-import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import { ReaderQueue } from '../../lib/cluster/reader-queue.js';
 
 const clock = { wallMs: 0, monotonicUs: 0 };
 const stalled = (lateUs: number): FaildEvent => ({
@@ -20,11 +19,14 @@ const show = (event: FaildEvent): string =>
       ? `${event.lateUs}`
       : event.kind;
 
-function makeQueue(capacity: number, onReturn: () => void = () => undefined): EventQueue {
-  return new EventQueue(capacity, (count) => lostEvent(count, clock), onReturn);
+function makeQueue(
+  capacity: number,
+  onReturn: () => void = () => undefined,
+): ReaderQueue<FaildEvent> {
+  return new ReaderQueue<FaildEvent>(capacity, (count) => lostEvent(count, clock), onReturn);
 }
 
-async function readAll(queue: EventQueue): Promise<string[]> {
+async function readAll(queue: ReaderQueue<FaildEvent>): Promise<string[]> {
   const seen: string[] = [];
   for await (const event of queue) seen.push(show(event));
   return seen;
