@@ -82,8 +82,8 @@ export interface EventDetails {
    */
   'peer-forgotten': { peer: PeerRef; reason: string };
   'path-up': PathDetail;
-  /** `probes`: not there when too many paths went down at once to keep those of all. */
-  'path-down': PathDetail & Evidence & { probes?: RecordedProbe[] };
+  /** `probesLost`: faild itself was too late to take them, 512 verdicts behind at least. */
+  'path-down': PathDetail & Evidence & { probes?: RecordedProbe[]; probesLost?: true };
   'path-stopped': PathDetail;
   /** `paths` moved as one: our interface, or the switch. The probes of a few of them. */
   'lan-down': { lan: LanRef; paths: number } & Evidence & { probes?: PeerProbes[] };
@@ -254,9 +254,9 @@ function evidence(event: NativeEvent): Evidence {
   };
 }
 
-function probesOfPath({ dumps, atUs }: NativeEvent): { probes?: RecordedProbe[] } {
+function probesOfPath({ dumps, atUs }: NativeEvent) {
   const [dump] = dumps ?? [];
-  return dump === undefined ? {} : { probes: beforeVerdict(dump, atUs) };
+  return dump === undefined ? { probesLost: true } : { probes: beforeVerdict(dump, atUs) };
 }
 
 function probesOfLan({ dumps = [], atUs }: NativeEvent, names: NameBook) {

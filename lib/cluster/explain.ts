@@ -50,8 +50,14 @@ export interface ExplainedPath {
   /** The LAN that traffic for these addresses takes. */
   takes: string;
   because: Choice;
-  /** Its last ones, newest last, by their age when the recorder was read. Null: it was not. */
+  /**
+   * Its last ones, newest last, by their age when the recorder was read: of a path that was judged
+   * down as silent, and has not been heard since, the last ones before that verdict. Null: it was
+   * not read.
+   */
   probes: RecordedProbe[] | null;
+  /** Of that verdict, as `atUs`; null: they are the last ones of now. */
+  verdictAtUs: number | null;
 }
 
 /** Where traffic for the addresses on `lan` would go; null: nowhere, it stays where it is. */
@@ -100,13 +106,15 @@ function explainPath(
   const found = status.lans.find(({ name }) => name === path.lan);
   if (found === undefined) return [];
   const { name, interface: device, state, carrier, moved, drained, failAfter } = found;
+  const kept = recorder === null ? null : ofPath(recorder, peer.id, found.index);
   return [
     {
       lan: { name, interface: device, state, carrier, moved, drained, failAfter },
       path,
       takes: path.via ?? path.lan,
       because: choiceOf(path, found, status.plan, peer),
-      probes: recorder === null ? null : ofPath(recorder, peer.id, found.index),
+      probes: kept?.probes ?? null,
+      verdictAtUs: kept?.verdictAtUs ?? null,
     },
   ];
 }

@@ -81,20 +81,42 @@ export function beforeVerdict({ path, lan }: NativeDump, verdictUs: number): Rec
   return relativeTo(verdictUs, [...annotate(path), ...annotate(lan)]);
 }
 
-/** Of one path: its own probes, and what was sent to all on its LAN. */
-export function ofPath(taken: NativeProbes, host: string, lan: number): RecordedProbe[] {
-  const rings = taken.recordings.filter(
-    (ring) => ring.lan === lan && (ring.host === host || ring.host === null),
-  );
-  return relativeTo(
-    taken.takenUs,
-    rings.flatMap((ring) => annotate(ring)),
-  );
+/** Probes of one path, and when they were kept: null: they are the last ones, of now. */
+export interface PathProbes {
+  probes: RecordedProbe[];
+  verdictAtUs: number | null;
 }
 
-/** All of them, by the time. */
+/**
+ * Of one path: its own probes, and what was sent to all on its LAN. Where a verdict has kept the
+ * former, the latter are as they were then, if that is still known.
+ */
+export function ofPath(taken: NativeProbes, host: string, lan: number): PathProbes {
+  const onLan = taken.recordings.filter((ring) => ring.lan === lan);
+  const path = onLan.find((ring) => ring.host === host);
+  const verdictUs = path?.verdictUs ?? null;
+  const sent = onLan
+    .filter((ring) => ring.host === null && isOfVerdict(ring.verdictUs, verdictUs))
+    .reduce<NativeRecording | undefined>((latest, ring) => {
+      return (ring.verdictUs ?? 0) > (latest?.verdictUs ?? -1) ? ring : latest;
+    }, undefined);
+  const rings = [path, sent].filter((ring) => ring !== undefined);
+  return {
+    probes: relativeTo(taken.takenUs, rings.flatMap(annotate)),
+    verdictAtUs: verdictUs === null ? null : Math.round(verdictUs - taken.takenUs),
+  };
+}
+
+/** A copy of a LAN's ring is of the verdicts from its own on, until the next copy. */
+function isOfVerdict(copiedUs: number | null, verdictUs: number | null): boolean {
+  if (copiedUs === null || verdictUs === null) return copiedUs === verdictUs;
+  return copiedUs <= verdictUs;
+}
+
+/** All of them, by the time; of what is sent to all only that of now. */
 export function seenIn(taken: NativeProbes, names: ProbeNames, now: ClockReading): SeenProbe[] {
   return taken.recordings
+    .filter(({ host, verdictUs }) => host !== null || verdictUs === null)
     .flatMap((ring) => {
       const { host, lan } = ring;
       return annotate(ring).map((probe) => see({ host, lan, ...probe }, names, now));

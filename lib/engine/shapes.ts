@@ -143,7 +143,10 @@ export interface NativeEvent {
   id: number;
   error: number;
   destination: string | null;
-  /** Of a verdict: what was recorded of the path, or of some paths of the LAN; empty: no room. */
+  /**
+   * Of a verdict: what was recorded of the path, or of some paths of the LAN. Empty: more verdicts
+   * than the ring holds (512) came before this was called.
+   */
   dumps?: NativeDump[];
 }
 
@@ -171,6 +174,11 @@ export interface NativeRecording {
   host: string | null;
   lan: number;
   intervalUs: number;
+  /**
+   * As it was at this verdict: of a path that has not been heard since, and of a LAN one of the
+   * last few. Null: as it is.
+   */
+  verdictUs: number | null;
   /** Oldest first. */
   probes: NativeProbe[];
 }

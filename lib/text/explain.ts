@@ -35,7 +35,7 @@ export function renderExplanation(told: Told): string {
 }
 
 function paragraph(explained: ExplainedPath, told: Told): string[] {
-  const { lan, path, takes, because, probes } = explained;
+  const { lan, path, takes, because } = explained;
   const flags = [
     lan.carrier ? '' : 'no carrier',
     lan.moved ? 'moved as a whole' : '',
@@ -50,7 +50,7 @@ function paragraph(explained: ExplainedPath, told: Told): string[] {
     `  evidence ${evidenceOf(path, lan)}`,
     `  choice   traffic takes LAN ${takes}: ${choices[because]}`,
     ...looks.flatMap(kernelLines),
-    ...headed('probes', renderRecorded(newestOf(probes ?? []))),
+    ...headed('probes', probeLines(explained)),
   ];
 }
 
@@ -78,6 +78,13 @@ function evidenceOf(path: StatusPath, { failAfter }: ExplainedPath['lan']): stri
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+/** What a verdict has kept is told by the time before it, however long ago that is. */
+function probeLines({ probes, verdictAtUs }: ExplainedPath): string[] {
+  const origin = verdictAtUs ?? 0;
+  const told = newestOf(probes ?? []).map((probe) => ({ ...probe, atUs: probe.atUs - origin }));
+  return [...(verdictAtUs === null ? [] : ['before the verdict:']), ...renderRecorded(told)];
 }
 
 /** On a path that is down, what was heard last is as telling as what was sent since. */

@@ -26,6 +26,7 @@ Napi::Object from_recording(Napi::Env env, const Recording& recording) {
   object.Set("host", everybody ? env.Null() : from_id(env, recording.host.value));
   object.Set("lan", recording.lan.value);
   object.Set("intervalUs", from_us(env, recording.interval));
+  object.Set("verdictUs", recording.verdict ? from_us(env, *recording.verdict) : env.Null());
   object.Set("probes", probes);
   return object;
 }

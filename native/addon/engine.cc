@@ -47,6 +47,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value heartbeat_count(const Napi::CallbackInfo& info);
 
   void take_dumps();
+  [[nodiscard]] std::span<const ProbeDump> dumps_of(const Event& event);
   [[nodiscard]] bool require_running(Napi::Env env) const;
   static void wake(void* self);                   // on the engine's thread
   static void on_bell(napi_env env, void* self);  // the same, arrived
@@ -56,7 +57,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Bell* bell_ = nullptr;  // Node frees it
   size_t lan_count_ = 0;
   uint32_t last_id_ = 0;          // of commands and snapshots
-  std::vector<ProbeDump> dumps_;  // taken, whose events were not; kDumpRingSlots at most
+  std::vector<ProbeDump> dumps_;  // taken; after a drain kDumpRingSlots at most
+  size_t used_dumps_ = 0;         // the first of them, whose events were taken as well, or lost
   uint32_t untold_ = 0;           // probes of the tap that were passed over since the last one told
   bool running_ = false;
 };
@@ -142,6 +144,18 @@ void EngineObject::take_dumps() {
   }
 }
 
+// Dumps are in the order of their events; those before were of events that were lost.
+std::span<const ProbeDump> EngineObject::dumps_of(const Event& event) {
+  const bool verdict = event.kind == EventKind::kPathDown || event.kind == EventKind::kLanDown;
+  if (!verdict || event.id == 0) return {};
+  const auto own = [&](const ProbeDump& dump) { return dump.id == event.id; };
+  const auto first = std::find_if(dumps_.begin() + used_dumps_, dumps_.end(), own);
+  if (first == dumps_.end()) return {};
+  const auto last = std::find_if_not(first, dumps_.end(), own);
+  used_dumps_ = static_cast<size_t>(last - dumps_.begin());
+  return {first, last};
+}
+
 // After stop() too: the last events are worth reading.
 Napi::Value EngineObject::drain(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -155,14 +169,13 @@ Napi::Value EngineObject::drain(const Napi::CallbackInfo& info) {
     take_dumps();
     const Napi::HandleScope scope(env);
     for (size_t i = 0; i < count; i++) {
-      events.Set(taken++, from_event(env, chunk[i], dumps_));
-      if (chunk[i].kind == EventKind::kAnswer || chunk[i].id == 0) continue;
-      std::erase_if(dumps_, [&](const ProbeDump& dump) { return dump.id == chunk[i].id; });
+      events.Set(taken++, from_event(env, chunk[i], dumps_of(chunk[i])));
     }
   } while (count == chunk.size() && taken < kEventRingSlots);
-  // Those of events that were lost make room.
+  // The newest, of events that are still to come; older ones without an event have lost it.
   const size_t surplus = dumps_.size() - std::min(dumps_.size(), kDumpRingSlots);
-  dumps_.erase(dumps_.begin(), dumps_.begin() + static_cast<ptrdiff_t>(surplus));
+  const size_t done = std::max(std::exchange(used_dumps_, 0), surplus);
+  dumps_.erase(dumps_.begin(), dumps_.begin() + static_cast<ptrdiff_t>(done));
   // A flood that outruns us must not hold JavaScript for ever: the rest gets a turn of its own.
   if (count == chunk.size()) bell_->ring();
   Napi::Object result = Napi::Object::New(env);

@@ -34,13 +34,16 @@ inline constexpr size_t kMaxStaticPeers = 64;
 inline constexpr size_t kMaxSendsPerStep = 64;
 inline constexpr size_t kMaxRouteOpsPerStep = 256;
 inline constexpr size_t kMaxEventsPerStep = 256;
-inline constexpr size_t kMaxDumpsPerStep = 8;  // of what was recorded of paths that went down
 
 // The flight recorder keeps so many probes of each path, and of what is sent to all on each LAN.
 // Twice as many would take a path's memory beyond 2 KB (test/io/locked_memory_test.cc).
 inline constexpr size_t kProbesKept = 8;
-// of a LAN that was judged dead: so many of its paths are dumped
+// Of a LAN that was judged dead so many of its paths are dumped: the log is not for thousands.
 inline constexpr size_t kDumpsPerLan = 4;
+// What was recorded of paths that went down in one step, of each that is reported.
+inline constexpr size_t kMaxDumpsPerStep = kMaxEventsPerStep + kMaxLans * kDumpsPerLan;
+// What we had sent to all on a LAN is kept as it was at so many verdicts.
+inline constexpr size_t kVerdictsKept = 4;
 
 // Probes of one step for who listens: all that it sends, and what has arrived.
 inline constexpr size_t kMaxTappedPerStep = kMaxSendsPerStep + 1;
@@ -48,7 +51,7 @@ inline constexpr size_t kMaxTappedPerStep = kMaxSendsPerStep + 1;
 // Between the threads.
 inline constexpr size_t kEventRingSlots = 4096;
 inline constexpr size_t kCommandQueueSlots = 256;
-inline constexpr size_t kDumpRingSlots = 64;
+inline constexpr size_t kDumpRingSlots = 512;   // a rack of peers that dies at once; 188 KB
 inline constexpr size_t kMaxRecordings = 1024;  // read at a time
 // For whoever follows probes one by one, 320 KB: two seconds of a peer on two LANs at 1 ms.
 inline constexpr size_t kTapRingSlots = 8192;

@@ -35,7 +35,7 @@ struct Effects {
   // in order; to be submitted before `sends`
   BoundedVector<RouteOp, kMaxRouteOpsPerStep> route_ops;
   BoundedVector<Event, kMaxEventsPerStep> events;
-  BoundedVector<ProbeDump, kMaxDumpsPerStep> dumps;      // what some of the events rest on
+  BoundedVector<ProbeDump, kMaxDumpsPerStep> dumps;      // what verdicts among them rest on
   BoundedVector<TappedProbe, kMaxTappedPerStep> tapped;  // for who listens (Command::kTap)
   uint64_t events_lost = 0;  // did not fit: the reader must look at the table
   uint32_t tapped_lost = 0;  // did not fit either, after those that did

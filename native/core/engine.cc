@@ -354,5 +354,8 @@ bool Engine::read_probes(size_t peer, LanIndex lan, Recording* out) const {
   return true;
 }
 void Engine::read_probes(LanIndex lan, Recording* out) const { impl_->read_probes(lan, out); }
+bool Engine::read_kept(LanIndex lan, size_t i, Recording* out) const {
+  return impl_->read_kept(lan, i, out);
+}
 
 }  // namespace faild

@@ -124,6 +124,8 @@ class Engine {
   // The flight recorder: of this path; of what we send to everybody on that LAN.
   [[nodiscard]] bool read_probes(size_t peer, LanIndex lan, Recording* out) const;
   void read_probes(LanIndex lan, Recording* out) const;
+  // The same as it was at a verdict: the `i`th of kVerdictsKept. False: there is none.
+  [[nodiscard]] bool read_kept(LanIndex lan, size_t i, Recording* out) const;
   [[nodiscard]] const Counters& counters() const;
 
  private:

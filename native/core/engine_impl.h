@@ -84,7 +84,8 @@ struct Lan {
     uint32_t id = 0;
   };
   std::optional<Probe> probe;
-  FlightRecorder recorder;  // of what we send to everybody
+  FlightRecorder recorder;          // of what we send to everybody
+  VerdictRecorder before_verdicts;  // the same
 };
 
 void follow_plan(DetectorRules& rules, const Plan& plan, size_t lan);
@@ -115,6 +116,7 @@ class Engine::Impl {
   void read_lan(LanIndex lan, LanRow* row) const;
   void read_probes(uint32_t peer, LanIndex lan, Recording* out) const;
   void read_probes(LanIndex lan, Recording* out) const;
+  [[nodiscard]] bool read_kept(LanIndex lan, size_t i, Recording* out) const;
   [[nodiscard]] bool has_path(uint32_t peer, LanIndex lan) const;
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
   [[nodiscard]] size_t lan_count() const { return lans_.size(); }
@@ -236,8 +238,8 @@ class Engine::Impl {
                  Effects& effects);
   void tap(const Probe& probe, HostId host, LanIndex lan, Duration interval,
            Effects& effects) const;
-  [[nodiscard]] uint32_t dump_path(uint32_t slot, Effects& effects);
-  [[nodiscard]] uint32_t dump_lan(LanIndex lan, Effects& effects);
+  [[nodiscard]] uint32_t dump_path(Instant now, uint32_t slot, Effects& effects);
+  [[nodiscard]] uint32_t dump_lan(Instant now, LanIndex lan, Effects& effects);
   [[nodiscard]] bool dump(uint32_t slot, Effects& effects);
 
   // --- muting (engine_mute.cc)

@@ -73,18 +73,29 @@ void Engine::Impl::read_probes(uint32_t peer, LanIndex lan, Recording* out) cons
   const uint32_t slot = slot_of(peer, lan);
   out->host = peers_[peer].host;
   out->lan = lan;
-  out->interval = paths_[slot].interval;
-  paths_[slot].recorder.read(out);
+  const Path& path = paths_[slot];
+  out->interval = path.interval;
+  out->verdict = path.recorder.held() ? std::optional(path.since) : std::nullopt;
+  path.recorder.read(out);
 }
 
 void Engine::Impl::read_probes(LanIndex lan, Recording* out) const {
   out->host = HostId{};
   out->lan = lan;
   out->interval = lans_[lan.value].pace;
+  out->verdict.reset();
   lans_[lan.value].recorder.read(out);
 }
 
-// False: this step has dumped enough.
+// Of what we had sent to everybody by a verdict, one of kVerdictsKept.
+bool Engine::Impl::read_kept(LanIndex lan, size_t i, Recording* out) const {
+  out->host = HostId{};
+  out->lan = lan;
+  out->interval = lans_[lan.value].pace;
+  return lans_[lan.value].before_verdicts.read(i, out);
+}
+
+// False: this step has more verdicts than are reported.
 bool Engine::Impl::dump(uint32_t slot, Effects& effects) {
   ProbeDump* kept = effects.dumps.extend();
   if (kept == nullptr) return false;
@@ -95,13 +106,16 @@ bool Engine::Impl::dump(uint32_t slot, Effects& effects) {
 }
 
 // For the event of a path that goes down: the number that its dump bears, zero when there is none.
-uint32_t Engine::Impl::dump_path(uint32_t slot, Effects& effects) {
+uint32_t Engine::Impl::dump_path(Instant now, uint32_t slot, Effects& effects) {
+  Lan& lan = lans_[lan_of(slot).value];
+  lan.before_verdicts.keep(now, lan.recorder);
   last_dump_ = std::max(1U, last_dump_ + 1);
   return dump(slot, effects) ? last_dump_ : 0;
 }
 
-// The same for a whole LAN: a few of its paths that were up speak for all.
-uint32_t Engine::Impl::dump_lan(LanIndex lan, Effects& effects) {
+// The same for a whole LAN: a few of its paths that were up speak for all. Each keeps its own.
+uint32_t Engine::Impl::dump_lan(Instant now, LanIndex lan, Effects& effects) {
+  lans_[lan.value].before_verdicts.keep(now, lans_[lan.value].recorder);
   last_dump_ = std::max(1U, last_dump_ + 1);
   size_t dumped = 0;
   for (uint32_t peer = 0; peer < peers_.size() && dumped < kDumpsPerLan; peer++) {

@@ -50,6 +50,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
     path.detect = silence(path, attention(now)).value_or(Duration());
     path.missed = missed_packets(path, attention(now));
     if (reason == Reason::kNotHeard) note_not_heard(path);
+    if (!path.hearing) path.recorder.hold();
     counters_.verdicts_down++;
     // Traffic may be on that path because of the mute.
     if (muted_ && muted_->lan != lan_of(slot)) end_mute(now, effects);
@@ -73,7 +74,7 @@ void Engine::Impl::set_state(Instant now, uint32_t slot, PathState state, Reason
                                                      : EventKind::kPathStopped;
   Event event = path_event(kind, now, slot);
   event.previous = previous;
-  if (state == PathState::kDown) event.id = dump_path(slot, effects);
+  if (state == PathState::kDown) event.id = dump_path(now, slot, effects);
   report(effects, event);
 }
 
@@ -256,7 +257,7 @@ void Engine::Impl::lan_down(Instant now, LanIndex lan, Reason reason, Effects& e
   event.missed = judged.missed;
   event.silence = judged.detect;
   event.interval = judged.shortest;
-  event.id = dump_lan(lan, effects);
+  event.id = dump_lan(now, lan, effects);
   report(effects, event);
 }
 

@@ -117,7 +117,7 @@ struct Event {
   Duration apply;       // failover, switchback: verdict -> the kernel's acknowledgment
   Duration late;        // stalled
   uint32_t count = 0;
-  uint32_t id = 0;  // answer; path or LAN down: of its dumps, zero when there was no room for any
+  uint32_t id = 0;  // answer; path or LAN down: of its dumps
   int32_t error = 0;
   Prefix destination;
 };

@@ -6,6 +6,10 @@
 // there: an INQ goes to a thousand peers, and is noted once. Readers put the two together. Writing
 // costs one count and sixteen bytes.
 //
+// A path that is judged down because it is silent keeps in its ring what it held then, until its
+// peer is heard again: what we send in vain meanwhile would bury the evidence. Of the ring of its
+// LAN, which goes on, copies from the last few verdicts are kept.
+//
 // Owned by the engine. At a `down` verdict it is copied (ProbeDump), because the ring moves on
 // while the event is on its way; at any other time a snapshot reads it. Whoever wants each probe as
 // it passes has it put into Effects as well (Command::kTap): a ring of eight, read again and again,
@@ -61,6 +65,8 @@ struct Recording {
   LanIndex lan;
   Duration interval;   // between the packets that may be expected
   uint64_t count = 0;  // probes since the start; the last of `probes` has this number
+  // As it was at this verdict, and has been kept since; none: as it is.
+  std::optional<Instant> verdict;
   BoundedVector<Probe, kProbesKept> probes;  // oldest first
 };
 
@@ -97,10 +103,18 @@ struct ProbeDump {
 class FlightRecorder {
  public:
   void note(const Probe& probe) {
+    if (held_) {
+      if (probe.sent || probe.refused) return;
+      held_ = false;
+    }
     // A flood of refused packets takes one place, not all.
     if (probe.refused && count_ > 0 && place(count_ - 1).refused) count_--;
     place(count_++) = probe;
   }
+  // From now on nothing is noted, until the peer is heard.
+  void hold() { held_ = true; }
+  [[nodiscard]] bool held() const { return held_; }
+  [[nodiscard]] uint64_t count() const { return count_; }
   void read(Recording* out) const {
     out->count = count_;
     out->probes.clear();
@@ -113,8 +127,37 @@ class FlightRecorder {
   static_assert((kProbesKept & (kProbesKept - 1)) == 0, "the place is found by masking");
   [[nodiscard]] Probe& place(uint64_t number) { return probes_[number % kProbesKept]; }
 
-  uint64_t count_ = 0;
+  uint64_t count_ : 63 = 0;
+  bool held_ : 1 = false;
   std::array<Probe, kProbesKept> probes_;
+};
+static_assert(sizeof(FlightRecorder) == sizeof(uint64_t) + kProbesKept * sizeof(Probe));
+
+// A LAN's ring as it was at the last verdicts on its paths; verdicts between two of our packets
+// share one copy.
+class VerdictRecorder {
+ public:
+  void keep(Instant verdict, const FlightRecorder& recorder) {
+    if (count_ > 0 && latest().recorder.count() == recorder.count()) return;
+    copies_[count_++ % kVerdictsKept] = {verdict, recorder};
+  }
+  // The `i`th of kVerdictsKept, in no order. False: there is none.
+  [[nodiscard]] bool read(size_t i, Recording* out) const {
+    if (i >= std::min<uint64_t>(count_, kVerdictsKept)) return false;
+    out->verdict = copies_[i].verdict;
+    copies_[i].recorder.read(out);
+    return true;
+  }
+
+ private:
+  struct Copy {
+    Instant verdict;
+    FlightRecorder recorder;
+  };
+  [[nodiscard]] const Copy& latest() const { return copies_[(count_ - 1) % kVerdictsKept]; }
+
+  uint64_t count_ = 0;
+  std::array<Copy, kVerdictsKept> copies_;
 };
 
 }  // namespace faild

@@ -75,13 +75,17 @@ class SnapshotFiller {
       out_->recordings_left_out++;
     }
   }
-  // What we send to everybody, on each LAN.
+  // What we send to everybody, on each LAN, now and before the last verdicts.
   void add_sent(const Engine& engine) {
     for (size_t i = 0; i < engine.lan_count(); i++) {
       if (!is_asked(i)) continue;
+      const LanIndex lan{static_cast<uint8_t>(i)};
       Recording recording;
-      engine.read_probes(LanIndex{static_cast<uint8_t>(i)}, &recording);
+      engine.read_probes(lan, &recording);
       add_recording(recording);
+      for (size_t kept = 0; engine.read_kept(lan, kept, &recording); kept++) {
+        add_recording(recording);
+      }
     }
   }
   void add_heard(const Engine& engine, size_t peer) {

@@ -89,12 +89,27 @@ t.test('what passed before a verdict', async (t) => {
   });
   holdsTheEvidence(t, down.probes as RecordedProbe[]);
 
+  await pause(2000);
   const { stdout } = await show('explain', 'host2', '--json');
   const [onA] = (JSON.parse(stdout) as Told).paths;
-  const newest = onA?.probes?.at(-1);
-  t.match(newest, { direction: 'sent', kind: 'inq' }, 'we go on asking');
-  const heardLastThenAsked = /^ {2}probes {3}-.* <- inq .*\n(?: {11}-.*\n)* {11}-.* -> inq /m;
+  const verdictAtUs = onA?.verdictAtUs ?? 0;
+  t.ok(verdictAtUs < -1.9e6, `the verdict was ${-verdictAtUs} us ago`);
+  const kept = onA?.probes?.map((probe) => ({ ...probe, atUs: probe.atUs - verdictAtUs })) ?? [];
+  holdsTheEvidence(t, kept);
+  const withoutTime = (probes: readonly RecordedProbe[]) =>
+    probes.map(({ atUs: _, ...rest }) => rest);
+  t.same(withoutTime(kept), withoutTime(down.probes as RecordedProbe[]), 'that of the log');
+  const headline = ' {2}probes {3}before the verdict:\\n';
+  const line = (what: string) => ` {11}-.*${what}.*\\n`;
+  const heardLastThenAsked = new RegExp(
+    `^${headline}(?:${line('')})*${line(' <- inq ')}(?:${line('')})*${line(' -> inq ')}`,
+    'm',
+  );
   t.match(await show('explain', 'host2'), { stdout: heardLastThenAsked });
+  await lab.cuts.heal({ lan: 'a' });
+  await lab.allUp();
+  const { stdout: again } = await show('explain', 'host2', '--json');
+  t.match((JSON.parse(again) as Told).paths[0], { verdictAtUs: null });
 });
 
 /** Inquiries that are missing between the first and the last told, on both LANs, to and fro. */

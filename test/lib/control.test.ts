@@ -41,6 +41,7 @@ const stalled: FaildEvent = { kind: 'stalled', at: '', monotonicUs: 0, lateUs: 7
 const probe = { atUs: 1000, kind: 'inq' as const, sent: false, sequence: 5, lagUs: 3 };
 const ring = {
   intervalUs: 10_000,
+  verdictUs: null,
   probes: [{ ...probe, urgent: false, unheard: false, refused: false }],
 };
 

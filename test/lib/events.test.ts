@@ -128,7 +128,7 @@ t.test('a failover carries names, evidence, timing and its date', async (t) => {
 
 t.test('a verdict carries what was recorded before it', async (t) => {
   const probe = { kind: 'inq' as const, lagUs: 0, urgent: false, unheard: false, refused: false };
-  const ring = { lan: 0, intervalUs: 1000, count: 1 };
+  const ring = { lan: 0, intervalUs: 1000, verdictUs: null };
   const dump = {
     path: {
       ...ring,
@@ -143,7 +143,10 @@ t.test('a verdict carries what was recorded before it', async (t) => {
   ];
   const down = { kind: 'path-down', host: web2, lan: 0, ...evidence };
   t.match(translated({ ...down, dumps: [dump] }), { kind: 'path-down', probes });
-  t.notOk('probes' in translated({ ...down, dumps: [] }), 'there was no room for them');
+  for (const lost of [translated({ ...down, dumps: [] }), translated(down)]) {
+    t.match(lost, { probes: undefined, probesLost: true }, 'faild was too late for them');
+  }
+  t.equal('probesLost' in translated({ ...down, dumps: [dump] }), false);
   const lanDown = { kind: 'lan-down', lan: 0, count: 9, ...evidence };
   t.match(translated({ ...lanDown, dumps: [dump] }), {
     paths: 9,

@@ -64,7 +64,7 @@ function ownRing(): NativeRecording {
     ...{ ...plainProbe, sent: false, lagUs: 0, atUs, sequence },
   });
   const probes = [at(45_000, 8), at(55_000, 9)];
-  return { host: idOf('web1'), lan: 0, intervalUs: 10_000, probes };
+  return { host: idOf('web1'), lan: 0, intervalUs: 10_000, verdictUs: null, probes };
 }
 
 function sentRing(): NativeRecording {
@@ -72,7 +72,7 @@ function sentRing(): NativeRecording {
     ...{ ...plainProbe, sent: true, lagUs: 12, atUs, sequence },
   });
   const probes = [at(48_000, 4), at(58_000, 5)];
-  return { host: null, lan: 0, intervalUs: 10_000, probes };
+  return { host: null, lan: 0, intervalUs: 10_000, verdictUs: null, probes };
 }
 
 t.test('for people: verdict, evidence, choice, kernel, and what if', async (t) => {
@@ -116,6 +116,22 @@ If LAN A died now: traffic of LAN A would stay on LAN B, traffic of LAN B would 
 If LAN B died now: traffic of LAN A would be ISOLATED, traffic of LAN B would be ISOLATED
 
 (120 us old; the engine's thread is alive)
+`,
+  );
+  const kept = [
+    { ...ownRing(), verdictUs: 90_000 },
+    { ...sentRing(), verdictUs: 60_000 },
+  ];
+  const after = { ...recorder, recordings: [...kept, sentRing()] };
+  const then = { ...explain(status, network, 'web1', after), kernel, kernelWhy: null };
+  t.match(
+    renderExplanation(then),
+    `
+  probes   before the verdict:
+           -45 ms  <- inq  8
+           -42 ms  -> inq  4  12 us late
+           -35 ms  <- inq  9  gap 10 ms, on time
+           -32 ms  -> inq  5  12 us late
 `,
   );
   const blind = { ...told, kernel: null, kernelWhy: 'no ip here' };

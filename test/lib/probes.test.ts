@@ -46,6 +46,7 @@ const ring = (probes: NativeProbe[], more: Partial<NativeRecording> = {}): Nativ
   host: web1,
   lan: 0,
   intervalUs: 10_000,
+  verdictUs: null,
   probes,
   ...more,
 });
@@ -141,9 +142,43 @@ t.test('a verdict takes the newest of each direction along, by the time', async 
 t.test('of one path: its own, and what went to everybody on its LAN', async (t) => {
   const others = [ring([inq(1)], { host: idOf('web2') }), ring([inq(1)], { lan: 1 })];
   const taken = { takenUs: 200_000, recordings: [dump.lan, dump.path, ...others], leftOut: 0 };
-  t.equal(ofPath(taken, web1, 0).length, 16);
-  t.match(ofPath(taken, web1, 1), [{ atUs: -190_000 }]);
+  const onA = ofPath(taken, web1, 0);
+  t.equal(onA.probes.length, 16);
+  t.equal(onA.verdictAtUs, null);
+  t.match(ofPath(taken, web1, 1).probes, [{ atUs: -190_000 }]);
 });
+
+t.test(
+  'of a path that keeps its last verdict: what had been sent to everybody by then',
+  async (t) => {
+    const sent = (sequence: number, verdictUs: number | null) =>
+      ring([inq(sequence, { sent: true })], { host: null, verdictUs });
+    const lans = [
+      sent(60, null),
+      sent(9, 95_000),
+      sent(4, 45_000),
+      sent(7, 71_000),
+      sent(3, 31_000),
+    ];
+    const told = (verdictUs: number) => {
+      const path = ring([inq(2)], { verdictUs });
+      const { probes, verdictAtUs } = ofPath(
+        { takenUs: 100_000, recordings: [...lans, path], leftOut: 0 },
+        web1,
+        0,
+      );
+      const sequences = probes.filter(({ direction }) => direction === 'sent');
+      return [sequences.map(({ sequence }) => sequence), verdictAtUs];
+    };
+    t.same(told(71_000), [[7], -29_000]);
+    t.same(told(94_999.6), [[7], -5_000], 'neighbours share a copy');
+    t.same(told(96_000), [[9], -4_000]);
+    t.same(told(20_000), [[], -80_000], 'too long ago');
+    const names = namesOf(status);
+    const seen = seenIn({ takenUs: 100_000, recordings: lans, leftOut: 0 }, names, now);
+    t.match(seen, [{ sequence: 60 }]);
+  },
+);
 
 t.test('for people', async (t) => {
   const names = namesOf(status);

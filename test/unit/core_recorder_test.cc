@@ -244,17 +244,122 @@ TEST_CASE("our own lost carrier takes its paths along as well") {
   CHECK(dumps[0].path.host == HostId{2});
 }
 
-TEST_CASE("more verdicts at once than can be dumped say so") {
+TEST_CASE("each path's verdict has its dump, however many there are at once") {
+  Rig rig(2, 512);
+  rig::settle(rig, 500);
+  for (size_t i = 0; i < 200; i++) rig.peers[i].speaks[0] = false;
+  rig.run(Duration::ms(50));
+  CHECK(rig.count(EventKind::kPathDown) == 200);
+  for (const Event& event : rig.events) {
+    if (event.kind != EventKind::kPathDown) continue;
+    const auto dumps = dumps_of(rig, event);
+    REQUIRE(dumps.size() == 1);
+    CHECK(dumps[0].path.host == event.host);
+    CHECK(dumps[0].path.probes.size() == kProbesKept);
+    CHECK(dumps[0].lan.probes.size() == kProbesKept);
+  }
+}
+
+TEST_CASE("a ring that is held keeps what it holds until the peer is heard") {
+  FlightRecorder recorder;
+  for (uint32_t i = 1; i <= 8; i++) recorder.note(numbered(i));
+  recorder.hold();
+  Probe sent = numbered(9);
+  sent.sent = true;
+  recorder.note(sent);
+  recorder.note(numbered(10, true));
+  CHECK(recorder.held());
+  CHECK(read(recorder).count == 8);
+  recorder.note(numbered(11));
+  CHECK_FALSE(recorder.held());
+  recorder.note(sent);
+  CHECK(read(recorder).count == 10);
+  CHECK(read(recorder).probes[kProbesKept - 2].sequence == 11);
+}
+
+TEST_CASE("a silent path keeps the evidence until it is heard again; the tap shows the rest") {
+  Rig rig(2);
+  rig::settle(rig, 1);
+  rig.peers[0].speaks[0] = false;
+  rig.run(Duration::ms(50));
+  const ProbeDump dump = dumps_of(rig, only(rig, EventKind::kPathDown))[0];
+  tap(rig, ProbeQuery());
+  Heartbeat late = rig.beat_of(rig.peers[0], 0, MessageType::kAck);
+  late.to = rig.config.host;
+  late.to_incarnation = rig.config.incarnation;
+  late.echo_sequence = 4711;
+  rig.deliver(late, 0);
+  CHECK(std::any_of(rig.tapped.begin(), rig.tapped.end(),
+                    [](const TappedProbe& tapped) { return tapped.probe.refused; }));
+  rig.run(Duration::seconds(3600));
+  const Recording kept = of_path(rig, 0, 0);
+  CHECK(kept.verdict == only(rig, EventKind::kPathDown).at);
+  CHECK(kept.count == dump.path.count);
+  CHECK(kept.probes[kProbesKept - 1].at == dump.path.probes[kProbesKept - 1].at);
+  CHECK_FALSE(of_lan(rig, 0).verdict);
+  CHECK(of_lan(rig, 0).probes[0].at > *kept.verdict);
+  Recording sent;
+  REQUIRE(rig.engine->read_kept(LanIndex{0}, 0, &sent));
+  CHECK(sent.verdict == kept.verdict);
+  CHECK(sent.count == dump.lan.count);
+  CHECK(sent.probes[kProbesKept - 1].at == dump.lan.probes[kProbesKept - 1].at);
+  CHECK_FALSE(rig.engine->read_kept(LanIndex{0}, 1, &sent));
+  CHECK_FALSE(rig.engine->read_kept(LanIndex{1}, 0, &sent));
+  rig.peers[0].speaks[0] = true;
+  rig.run(Duration::ms(20));
+  CHECK_FALSE(of_path(rig, 0, 0).verdict);
+  CHECK(of_path(rig, 0, 0).count > dump.path.count);
+}
+
+TEST_CASE("all paths of a dead LAN keep theirs, and share what had been sent to everybody") {
+  Rig rig(2, 512);
+  rig::settle(rig, 500);
+  for (rig::Peer& peer : rig.peers) peer.speaks[1] = false;
+  rig.run(Duration::seconds(60));
+  const Event down = only(rig, EventKind::kLanDown);
+  Recording sent;
+  REQUIRE(rig.engine->read_kept(LanIndex{1}, 0, &sent));
+  CHECK(sent.verdict == down.at);
+  CHECK(sent.probes[kProbesKept - 1].at <= down.at);
+  for (size_t peer = 0; peer < 500; peer++) {
+    const Recording kept = of_path(rig, peer, 1);
+    REQUIRE(kept.verdict);
+    CHECK(*kept.verdict >= down.at);
+    CHECK(kept.probes[kProbesKept - 1].at < down.at - Duration::ms(20));
+    CHECK_FALSE(of_path(rig, peer, 0).verdict);
+  }
+}
+
+TEST_CASE("of what was sent to everybody the last few verdicts keep a copy, neighbours share one") {
   Rig rig(2, 64);
   rig::settle(rig, 40);
-  for (size_t i = 0; i < 12; i++) rig.peers[i].speaks[0] = false;
-  rig.run(Duration::ms(50));
-  CHECK(rig.count(EventKind::kPathDown) == 12);
-  CHECK(rig.dumps.size() == kMaxDumpsPerStep);
-  const auto without = std::count_if(rig.events.begin(), rig.events.end(), [](const Event& event) {
-    return event.kind == EventKind::kPathDown && event.id == 0;
-  });
-  CHECK(without == 12 - static_cast<int64_t>(kMaxDumpsPerStep));
+  const auto fall = [&](size_t peer) {
+    rig.peers[peer].speaks[0] = false;
+    rig.run(Duration::ms(100));
+  };
+  rig.peers[0].speaks[0] = false;
+  fall(1);
+  Recording sent;
+  CHECK(rig.count(EventKind::kPathDown) == 2);
+  CHECK_FALSE(rig.engine->read_kept(LanIndex{0}, 1, &sent));
+  for (size_t peer = 2; peer < 2 + kVerdictsKept; peer++) fall(peer);
+  std::set<Instant> verdicts;
+  for (size_t i = 0; i < kVerdictsKept; i++) {
+    REQUIRE(rig.engine->read_kept(LanIndex{0}, i, &sent));
+    verdicts.insert(*sent.verdict);
+  }
+  CHECK(verdicts.size() == kVerdictsKept);
+  CHECK(*verdicts.rbegin() == rig.path(2 + 1 + kVerdictsKept, 0).since);
+  CHECK(*verdicts.begin() > rig.path(2, 0).since);
+  CHECK_FALSE(rig.engine->read_kept(LanIndex{0}, kVerdictsKept, &sent));
+}
+
+TEST_CASE("a peer that does not hear us is noted as ever") {
+  Rig rig(2);
+  rig::settle(rig, 1);
+  rig.peers[0].hears[0] = false;
+  rig.run(Duration::ms(15));
+  CHECK_FALSE(of_path(rig, 0, 0).verdict);
 }
 
 TEST_CASE("whoever listens is given each probe, in order, and none is missing") {
