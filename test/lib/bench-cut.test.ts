@@ -10,8 +10,8 @@ import { buildCutReport, isComplete, readCut } from '../../lib/bench/cut-report.
 import { askText, renderCut } from '../../lib/bench/cut-text.js';
 import { renderCutHtml } from '../../lib/bench/html.js';
 import { answerCut, checkCut } from '../../lib/cluster/cuts.js';
-import { EventQueue } from '../../lib/cluster/event-queue.js';
 import { type FaildEvent, lostEvent } from '../../lib/cluster/events.js';
+import { ReaderQueue } from '../../lib/cluster/reader-queue.js';
 import type { Status } from '../../lib/cluster/status.js';
 import { parseConfig } from '../../lib/config/config.js';
 import type { ControlTarget } from '../../lib/control/routes.js';
@@ -194,7 +194,7 @@ t.test('the question says what will happen', async (t) => {
 function lateDaemon(): ControlTarget {
   const status = sketch(well);
   const lost = (count: number) => lostEvent(count, { wallMs: 0, monotonicUs: 0 });
-  const queue = new EventQueue(16, lost, () => undefined);
+  const queue = new ReaderQueue<FaildEvent>(16, lost, () => undefined);
   return {
     status: async () => status,
     events: () => queue,
