@@ -24,6 +24,20 @@ export function writeDrained(stateDir: string, { lans, host }: Drained): void {
   writeWhole(fileIn(stateDir), [...lans, ...(host ? [wholeHost] : [])].join('\n'));
 }
 
+/** What a start has to say of it. */
+export function stillDrained({ lans, host }: Drained, present: readonly { name: string }[]) {
+  const those = present.filter(({ name }) => lans.includes(name));
+  return [
+    ...those.map(
+      ({ name }) => `LAN ${name} is drained still: 'faild undrain ${name}' lets traffic return`,
+    ),
+    ...(host ? [hostStillDrained] : []),
+  ];
+}
+
+const hostStillDrained =
+  "this host is drained still: peers take its silence for planned, until 'faild undrain --host'";
+
 function fileIn(stateDir: string): string {
   return join(stateDir, 'drained');
 }

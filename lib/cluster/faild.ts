@@ -25,7 +25,7 @@ import { Snapshots } from '../engine/snapshots.js';
 import { Tap, type TapListener } from '../engine/tap.js';
 import { Told } from '../engine/told.js';
 import { answerCut, type CutAnswer, type CutOrder, checkCut } from './cuts.js';
-import { readDrained, writeDrained } from './drained.js';
+import { readDrained, stillDrained, writeDrained } from './drained.js';
 import { engineConfig, timingsOf } from './engine-config.js';
 import { EventRing, type Recent } from './event-ring.js';
 import { type FaildEvent, lostEvent, translate } from './events.js';
@@ -133,9 +133,9 @@ export class Faild implements AsyncDisposable {
     const made = makePlan(policy, { config, lans, peers: [] });
     const timing = timingsOf(config, lans);
     const plan = { ...made, drained, hostDrained: left.host, timing };
-    const still = drained.map((index) => stillDrained(lans[index]));
+    const still = stillDrained(left, lans);
     const noted = identity.warning === undefined ? [] : [identity.warning];
-    this.warnings = [...warnings, ...noted, ...still, ...(left.host ? [hostStillDrained] : [])];
+    this.warnings = [...warnings, ...noted, ...still];
     this.lans = lans;
     this.#peers = new Peers(lans);
     this.#policy = policy;
@@ -489,13 +489,6 @@ export function cleanup(networkNamespace: string | null = null): number {
 function indexOf(lans: readonly NativeLan[], lan: string): number {
   return lans.findIndex(({ name }) => name === lan);
 }
-
-function stillDrained(lan: NativeLan | undefined): string {
-  return `LAN ${lan?.name} is drained still: 'faild undrain ${lan?.name}' lets traffic return`;
-}
-
-const hostStillDrained =
-  "this host is drained still: peers take its silence for planned, until 'faild undrain --host'";
 
 function readClock(): ClockReading {
   return { wallMs: wallMs(), monotonicUs: native.monotonicUs() };

@@ -195,7 +195,7 @@ t.test('an interface that goes and comes back as another device', async (t) => {
   await lab.topology.unplug(2, 'a');
   await lab.daemon(1).saw('failover', ({ path }) => path?.peer.name === 'host2', { sinceUs });
   await comesFromB(lab, 2, 1, 3);
-  t.same(lab.said(['route-repaired', 'route-failed'], { sinceUs }), [], 'nobody has meddled');
+  t.same(await lab.said(['route-repaired', 'route-failed'], { sinceUs }), [], 'nobody has meddled');
   await lab.topology.plug(2, 'a');
   await lab.goes('a', 'a');
   await lab.allUp();
