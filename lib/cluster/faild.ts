@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 
 import { type ClockReading, wallMs } from '../base/clock.js';
-import { codeOf, FaildError, messageOf } from '../base/errors.js';
+import { FaildError, messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
 import { type Config, type FaildOptions, parseConfig } from '../config/config.js';
 import { chooseLans } from '../config/interfaces.js';
@@ -400,7 +400,8 @@ export class Faild implements AsyncDisposable {
       writeDrained(config.stateDir, { lans, host: plan.hostDrained });
     } catch (error) {
       const line = `${action} is done, but a restart would forget it: ${messageOf(error)}`;
-      throw new FaildError(codeOf(error) ?? 'EBADSTATE', line, { cause: error });
+      // Not the file's own code: no file (ENOENT) is no LAN that is not known.
+      throw new FaildError('EBADSTATE', line, { cause: error });
     }
   }
 

@@ -2,7 +2,10 @@
 // is lost on the way there or back; what nothing else can carry stays. Moves by hand lose nothing
 // either.
 import './in-arena.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { kArenaDirectory } from './arena.js';
 import { faild, place } from './daemon.js';
 import { Lab, onlyOf } from './lab.js';
 import { nowUs } from './shell.js';
@@ -137,3 +140,18 @@ t.test(
     t.same(await losses(), [0, 0], 'and nothing of LAN A is lost by the attempt');
   },
 );
+
+t.test('what cannot be kept is done all the same, and said', async (t) => {
+  const state = mkdtempSync(join(kArenaDirectory, 'state-'));
+  const special = { 1: { more: ['--state-dir', state] } };
+  const lab = await Lab.open(t, { daemon, special });
+  rmSync(state, { recursive: true });
+  const host = lab.topology.host(1);
+  const drained = await faild(host, 'drain', 'A', ...place(host));
+  const said = /says: drain A is done, but a restart would forget it: .*drained/;
+  t.match(drained, { status: 1, stderr: said });
+  await lab.goes('a', 'b');
+  t.equal((await say(lab, 'undrain', 'A')).exit, 0, 'there is nothing to keep');
+  await lab.goes('a', 'a');
+  await lab.stopsClean(t);
+});
