@@ -99,12 +99,14 @@ async function countsTheMissed(t: Test, engine: NativeEngine): Promise<void> {
   inOrder(t, probes);
   const [first, ...others] = probes;
   const gaps = others.filter((probe) => probe.lostBefore > 0);
-  t.match(gaps, [{ lostBefore: Number }], 'in one place');
-  t.equal(gaps[0], probes[ringSlots], 'after what the ring could hold');
-  t.comment(`${gaps[0]?.lostBefore} lost; before the first ${first?.lostBefore}`);
+  t.ok(gaps.length > 0 && gaps[0] === probes[ringSlots], 'after what the ring could hold');
+  // In one place, or in more: where this thread stands still in the midst of looking, the ring is
+  // full again as soon as what it has taken is made good.
+  const told = gaps.reduce((sum, { lostBefore }) => sum + lostBefore, 0);
+  t.comment(`${told} lost in ${gaps.length} places; before the first ${first?.lostBefore}`);
   const streams = [...streamsOf(probes).values()];
   const missing = streams.reduce((sum, some) => sum + missingIn(some), 0);
-  const solicits = (gaps[0]?.lostBefore ?? 0) + lost - missing;
+  const solicits = told + lost - missing;
   t.ok(solicits >= 0 && solicits < 20, `${missing} inquiries, and ${solicits} other probes`);
 }
 
